@@ -1,0 +1,127 @@
+package leadership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Backend is a coordination store as the election sees it. An implementation
+// only translates calls and errors: it keeps no timers, retries nothing and
+// decides nothing. The member's loop does all that, once, for every store.
+//
+// Every method, here and on [Session], fulfils these rules; package sourcetest checks them:
+//
+//  1. It MUST return soon after ctx ends, with an error that wraps the context's
+//     cause, whatever the network does. A call of which the outcome is unknown is an error.
+//  2. It MUST be safe for concurrent use.
+//  3. At any instant at most one session MUST hold a key.
+//  4. The token of a key MUST grow strictly from one holding to the next, also
+//     across deletion of the key. It SHOULD stay the same during one holding.
+//  5. A session MUST NOT end by itself sooner than its TTL after the last successful
+//     Renew was called, or after Open was called where there was none.
+//  6. A session or lease that the store no longer knows MUST be reported as
+//     [ErrSessionLost], and nothing else may be. A refused permission or credential MUST be
+//     reported as [ErrDenied]. All other errors are transient. The store's own error MUST stay wrapped.
+//  7. A refused read MUST be an error, never "nobody leads".
+//  8. No method may read the clock into a result: deadlines are computed by the
+//     caller from the instant before the call.
+type Backend interface {
+	// Open creates a session that lives for ttl unless renewed. The store may grant a longer TTL.
+	Open(ctx context.Context, ttl time.Duration) (Session, error)
+	// Attach adopts the live session id, made by somebody else with ttl.
+	// Closing an attached session gives up nothing but what was campaigned for
+	// through it. It renews the session once, so that the TTL counts from this call.
+	Attach(ctx context.Context, id string, ttl time.Duration) (Session, error)
+	// Observe is a linearizable read of who holds key.
+	Observe(ctx context.Context, key string) (Observation, error)
+	// Lifetime says how much longer the holder of session may at most believe in it, if it is renewed no more:
+	// 0 when the store does not know the session (which is no error), otherwise the remaining TTL or, where the
+	// store does not tell, the whole TTL.
+	Lifetime(ctx context.Context, session string) (time.Duration, error)
+	// Close frees what the backend itself made (connections, a client of its own), not a client it was given.
+	// Sessions are closed before.
+	Close() error
+}
+
+// Session is a liveness lease at the store under which keys are held: a Consul session, an etcd lease.
+// The rules of [Backend] apply.
+type Session interface {
+	// ID is the store's name for the session, unique for ever.
+	ID() string
+	// TTL is what the store granted.
+	TTL() time.Duration
+	// Renew extends the session by its TTL, counted from the moment Renew was called.
+	Renew(ctx context.Context) error
+	// Campaign stands for key with value and reports, without waiting, how the election stands afterwards. It is idempotent: a
+	// session that already stands keeps its place, one that holds the key keeps holding, token and value
+	// untouched. Where the session is dead it returns [ErrSessionLost]. On any error it
+	// MAY have taken effect; Resign undoes it. A key that nobody holds but that carries data which is no
+	// vote is left untouched: [ErrKeyConflict].
+	Campaign(ctx context.Context, key string, value []byte) (Observation, error)
+	// Watch blocks until this session's standing in key may have changed since seen was read: another holder, the own key
+	// gone or taken, the predecessor gone. It returns nil then, and spurious returns are allowed. A watch that can't go on
+	// returns an error, never nil; and it never ends in silence.
+	Watch(ctx context.Context, key string, seen Observation) error
+	// Resign gives key back, or withdraws the candidacy, so that a waiter's Watch returns at once and its next
+	// observation is marked Resigned where the store can show that. vote is what to leave behind as the sign of it, for stores that need one.
+	// Resigning without standing is no error.
+	Resign(ctx context.Context, key string, vote []byte) error
+	// Close resigns nothing. It ends the session at the store, so that everything still held under it is freed;
+	// an attached session is left alone. Closing a session that the store no longer knows is no error.
+	Close(ctx context.Context) error
+}
+
+// Observation is what one read of an election key showed.
+type Observation struct {
+	// Holder has the key; the zero Holder when nobody has.
+	Holder Holder
+	// Resigned says that the holder before this one is known to have given the key back by itself:
+	// nobody can still believe in an earlier term. False when the store can't tell.
+	Resigned bool
+	// Delayed says that nobody holds the key and that the store does not give it
+	// out yet (Consul's lock-delay). No watch reports the end of it.
+	Delayed bool
+	// Revision is where [Session.Watch] goes on from. It belongs to the backend.
+	Revision uint64
+}
+
+// Holder is who has an election key.
+type Holder struct {
+	// Session is the id of the session that holds the key, "" when nobody does.
+	Session string
+	// Token is the fencing token of this holding.
+	Token uint64
+	// Value is what stands in the key: a vote, unless somebody else wrote it.
+	Value []byte
+}
+
+// The errors that this package and its backends report. Test for them with [errors.Is]; the store's own error stays
+// in the chain.
+var (
+	// ErrInvalidConfig: a setting breaks a rule. The text names the field, the value and the rule. Final: Build fails.
+	ErrInvalidConfig = errors.New("leadership: invalid config")
+	// ErrSessionLost: the store no longer knows the session. Final for that session; the member makes a new one.
+	ErrSessionLost = errors.New("leadership: session lost")
+	// ErrDenied: the store refused a credential or a permission. Transient: it may be granted again.
+	ErrDenied = errors.New("leadership: denied by the store")
+	// ErrKeyLost: the leader's key was deleted, or belongs to another session.
+	ErrKeyLost = errors.New("leadership: key lost")
+	// ErrKeyConflict: the key holds data that is no vote and that nobody holds. It is not overwritten.
+	ErrKeyConflict = errors.New("leadership: key holds somebody else's data")
+	// ErrLeaseExpired: no proof of leadership arrived before the deadline of the last one.
+	ErrLeaseExpired = errors.New("leadership: lease expired")
+	// ErrResigned: the member gave its term up through Resign.
+	ErrResigned = errors.New("leadership: resigned")
+	// ErrClosed: the member was closed, by Close or by the end of the context given to Build.
+	ErrClosed = errors.New("leadership: member closed")
+	// ErrMalformedVote: the value in the key is no vote.
+	ErrMalformedVote = errors.New("leadership: malformed vote")
+)
+
+// InvalidConfig returns an [ErrInvalidConfig] that names the setting, its value and the rule it breaks. It is for backends
+// that check settings of their own.
+func InvalidConfig(field string, value any, rule string) error {
+	return fmt.Errorf("%w: %s %v %s", ErrInvalidConfig, field, value, rule)
+}
