@@ -80,6 +80,9 @@ type Observation struct {
 	// Resigned says that the holder before this one is known to have given the key back by itself:
 	// nobody can still believe in an earlier term. False when the store can't tell.
 	Resigned bool
+	// Previous is the session that held the key last, where the store still shows it although
+	// that one holds it no more; "" otherwise. It may live on and believe: see [Backend.Lifetime].
+	Previous string
 	// Delayed says that nobody holds the key and that the store does not give it
 	// out yet (Consul's lock-delay). No watch reports the end of it.
 	Delayed bool

@@ -1,102 +1,137 @@
 package leadership
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
 // Config holds the settings of one election. The zero value of each field means its default; [ClusterFactory.Build]
-// checks all of them once. Package config reads a Config from YAML and the environment.
+// checks all of them once, as Validate does. Package config reads a Config from YAML and the environment; the tags name
+// the settings there, below cluster.leader.
 type Config struct {
 	// ServiceName is the service that elects one leader. Default "cluster-app".
-	ServiceName string
+	ServiceName string `mapstructure:"serviceName"`
 	// ServiceID is this instance, as others see it in the vote. Default: host name and process id, "web-3/4711".
-	ServiceID string
+	ServiceID string `mapstructure:"serviceId"`
 	// Consul is where package consul finds its server, unless it is given a client or an address.
-	Consul ConsulConfig
+	Consul ConsulConfig `mapstructure:"consul"`
 	// Etcd is where package etcd finds its servers, unless it is given a client or endpoints.
-	Etcd EtcdConfig
+	Etcd EtcdConfig `mapstructure:"etcd"`
 	// Session sets the lease that a term rests on.
-	Session SessionConfig
+	Session SessionConfig `mapstructure:"session"`
 	// Election sets the votes.
-	Election ElectionConfig
+	Election ElectionConfig `mapstructure:"election"`
 }
 
 // ConsulConfig names a Consul agent.
 type ConsulConfig struct {
 	// Host of the agent. Default "localhost", or what the environment of Consul's client says.
-	Host string
+	Host string `mapstructure:"host"`
 	// Port of the agent's HTTP API, 1 to 65535. Default 8500.
-	Port int
+	Port int `mapstructure:"port"`
 	// Discovery must stay disabled: the agent finds its servers by itself. It is here because files written for the Java
 	// library carry it.
-	Discovery DiscoveryConfig
+	Discovery DiscoveryConfig `mapstructure:"discovery"`
 }
 
 // DiscoveryConfig is a switch that the Java library's files carry.
 type DiscoveryConfig struct {
 	// Enabled must be false.
-	Enabled bool
+	Enabled bool `mapstructure:"enabled"`
 }
 
 // EtcdConfig names an etcd cluster.
 type EtcdConfig struct {
 	// Endpoints are the client URLs or host:port pairs. Nil means localhost:2379; an empty list is refused.
-	Endpoints []string
+	Endpoints []string `mapstructure:"endpoints"`
 }
 
 // SessionConfig sets the lease that a term rests on.
 type SessionConfig struct {
 	// TTL is how long the store keeps a session that is no longer renewed. Default 15 s. The store may bound it.
-	TTL time.Duration
+	TTL time.Duration `mapstructure:"ttl"`
 	// Refresh is how often the session is renewed and leadership proved. Default 7/15 of the TTL, so 7 s of 15 s. It must leave
 	// time for two whole attempts before the deadline.
-	Refresh time.Duration
+	Refresh time.Duration `mapstructure:"refresh"`
 	// Drift is how much the store's clock may be ahead of ours within one TTL. A leader stops believing that much before
 	// the TTL is over. Default TTL/20.
-	Drift time.Duration
+	Drift time.Duration `mapstructure:"drift"`
 }
 
 // ElectionConfig sets the votes.
 type ElectionConfig struct {
 	// Frequency is how often elected or notelected is repeated, and the least often a waiting candidate reads the key. Default 10 s.
-	Frequency time.Duration
+	Frequency time.Duration `mapstructure:"frequency"`
 	// Delay comes before the first vote. Default 0: stand at once.
-	Delay time.Duration
+	Delay time.Duration `mapstructure:"delay"`
 	// TakeoverDelay makes a successor wait that long before it believes, whenever the last holder is not known to have resigned. Default 0.
 	// Set it to the TTL where an operator may destroy sessions of a leader that is cut off.
-	TakeoverDelay time.Duration
+	TakeoverDelay time.Duration `mapstructure:"takeoverDelay"`
 	// EnvelopeTemplate makes the key from the service name in place of its one %s. Default "services/%s/leader".
-	EnvelopeTemplate string
+	EnvelopeTemplate string `mapstructure:"envelopeTemplate"`
 }
 
-// maxVoteSize bounds the encoded vote: 64 KiB.
-const maxVoteSize = 64 << 10
+// ConfigError is an [ErrInvalidConfig] in its parts.
+type ConfigError struct {
+	// Field is the path of the setting, "session.ttl". Package config puts "cluster.leader." before it.
+	Field string
+	// Value is what the setting was, as it is to be printed; nil where it had better not be.
+	Value any
+	// Rule is what the value breaks: "must not be negative".
+	Rule string
+}
 
-// minAttempt is the least time that one renewal attempt must have.
-const minAttempt = 20 * time.Millisecond
+// Error names the field, the value and the rule.
+func (e *ConfigError) Error() string {
+	if e.Value == nil {
+		return fmt.Sprintf("%v: %s %s", ErrInvalidConfig, e.Field, e.Rule)
+	}
+	return fmt.Sprintf("%v: %s %v %s", ErrInvalidConfig, e.Field, e.Value, e.Rule)
+}
 
-// Key is the election's key at the store.
+// Unwrap is [ErrInvalidConfig].
+func (e *ConfigError) Unwrap() error { return ErrInvalidConfig }
+
+// The defaults of a [Config].
+const (
+	defaultServiceName      = "cluster-app"
+	defaultEnvelopeTemplate = "services/%s/leader"
+	defaultTTL              = 15 * time.Second
+	defaultFrequency        = 10 * time.Second
+)
+
+const (
+	// maxVoteSize bounds the encoded vote: 64 KiB.
+	maxVoteSize = 64 << 10
+	// minAttempt is the least time that one renewal attempt must have.
+	minAttempt = 20 * time.Millisecond
+	// minPeriod is the least time between two renewals, or two votes: below, a member would flood its store.
+	minPeriod = time.Millisecond
+)
+
+// Key is the election's key at the store: the template with the service name in it, each at its default where empty.
 func (c Config) Key() string {
-	return strings.Replace(c.Election.EnvelopeTemplate, "%s", c.ServiceName, 1)
+	return strings.Replace(
+		cmp.Or(c.Election.EnvelopeTemplate, defaultEnvelopeTemplate), "%s", cmp.Or(c.ServiceName, defaultServiceName), 1)
 }
+
+// Validate checks every rule that does not depend on the store, with the defaults in the fields left at zero. The error is
+// a [*ConfigError], so [ErrInvalidConfig]; it names the first field found wrong.
+func (c Config) Validate() error { return c.withDefaults().validate() }
 
 // attempt bounds one renewal attempt, so that two of them fit between a refresh and the deadline.
 func (c SessionConfig) attempt() time.Duration { return (c.TTL - c.Drift - c.Refresh) / 2 }
 
 // withDefaults fills what was left at zero.
 func (c Config) withDefaults() Config {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	if c.ServiceName == "" {
-		c.ServiceName = "cluster-app"
-	}
+	c.ServiceName = cmp.Or(c.ServiceName, defaultServiceName)
 	if c.ServiceID == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -104,82 +139,116 @@ func (c Config) withDefaults() Config {
 		}
 		c.ServiceID = fmt.Sprintf("%s/%d", host, os.Getpid())
 	}
-	if c.Election.EnvelopeTemplate == "" {
-		c.Election.EnvelopeTemplate = "services/%s/leader"
-	}
-	def(&c.Session.TTL, 15*time.Second)
-	def(&c.Session.Refresh, c.Session.TTL*7/15)
-	def(&c.Session.Drift, c.Session.TTL/20)
-	def(&c.Election.Frequency, 10*time.Second)
+	c.Election.EnvelopeTemplate = cmp.Or(c.Election.EnvelopeTemplate, defaultEnvelopeTemplate)
+	c.Session.TTL = cmp.Or(c.Session.TTL, defaultTTL)
+	c.Session.Refresh = cmp.Or(c.Session.Refresh, c.Session.TTL/15*7) // divided first: no TTL overflows
+	c.Session.Drift = cmp.Or(c.Session.Drift, c.Session.TTL/20)
+	c.Election.Frequency = cmp.Or(c.Election.Frequency, defaultFrequency)
 	return c
 }
 
-// validate checks every rule that does not depend on the store.
+// validate checks a config that has its defaults.
 func (c Config) validate() error {
-	for _, d := range []struct {
-		field string
-		value time.Duration
-	}{
-		{"session.ttl", c.Session.TTL},
-		{"session.refresh", c.Session.Refresh},
-		{"session.drift", c.Session.Drift},
-		{"election.frequency", c.Election.Frequency},
-		{"election.delay", c.Election.Delay},
-		{"election.takeoverDelay", c.Election.TakeoverDelay},
-	} {
-		if d.value < 0 {
-			return InvalidConfig(d.field, d.value, "must not be negative")
-		}
-	}
-	if c.Session.Refresh >= c.Session.TTL {
-		return InvalidConfig("session.refresh", c.Session.Refresh, fmt.Sprintf("must be below session.ttl %v", c.Session.TTL))
-	}
-	if c.Session.attempt() < minAttempt {
-		return InvalidConfig("session.refresh", c.Session.Refresh, fmt.Sprintf(
-			"must leave two attempts of %v before session.ttl %v less session.drift %v", minAttempt, c.Session.TTL, c.Session.Drift))
+	if err := c.validateTimes(); err != nil {
+		return err
 	}
 	if c.Consul.Port < 0 || c.Consul.Port > 65535 {
-		return InvalidConfig("consul.port", c.Consul.Port, "must be between 1 and 65535")
+		return &ConfigError{"consul.port", c.Consul.Port, "must be between 1 and 65535"}
 	}
 	if c.Consul.Discovery.Enabled {
-		return InvalidConfig("consul.discovery.enabled", true, "must be false: the agent finds its servers by itself")
+		return &ConfigError{"consul.discovery.enabled", true, "must be false: the agent finds its servers by itself"}
 	}
 	if c.Etcd.Endpoints != nil && len(c.Etcd.Endpoints) == 0 {
-		return InvalidConfig("etcd.endpoints", c.Etcd.Endpoints, "must name at least one endpoint")
+		return &ConfigError{"etcd.endpoints", "[]", "must name at least one endpoint"}
 	}
-	if n := strings.Count(c.Election.EnvelopeTemplate, "%s"); n != 1 || strings.Count(c.Election.EnvelopeTemplate, "%") != 1 {
-		return InvalidConfig("election.envelopeTemplate", fmt.Sprintf("%q", c.Election.EnvelopeTemplate), "must hold exactly one %s and no other %")
+	if slices.Contains(c.Etcd.Endpoints, "") {
+		return &ConfigError{"etcd.endpoints", fmt.Sprintf("%q", c.Etcd.Endpoints), "must not contain an empty endpoint"}
 	}
-	if err := validateKey(c.Key()); err != nil {
+	if err := c.validateKey(); err != nil {
 		return err
 	}
 	if !utf8.ValidString(c.ServiceID) {
-		return InvalidConfig("serviceId", fmt.Sprintf("%q", c.ServiceID), "must be UTF-8")
+		return &ConfigError{"serviceId", strconv.Quote(c.ServiceID), "must be UTF-8"}
 	}
 	vote := Vote{SessionID: strings.Repeat("x", 64), ServiceName: c.ServiceName, ServiceID: c.ServiceID}
 	if n := len(vote.Encode()); n > maxVoteSize {
-		return InvalidConfig("serviceId", fmt.Sprintf("of %d bytes", len(c.ServiceID)), fmt.Sprintf("makes a vote of %d bytes; at most %d fit", n, maxVoteSize))
+		return &ConfigError{
+			"serviceId", fmt.Sprintf("of %d bytes", len(c.ServiceID)),
+			fmt.Sprintf("makes a vote of %d bytes with serviceName: at most %d fit", n, maxVoteSize),
+		}
 	}
 	return nil
 }
 
-// validateKey refuses keys that a store or its tools would read as something else.
-func validateKey(key string) error {
-	refuse := func(rule string) error { return InvalidConfig("key", fmt.Sprintf("%q", key), rule) }
-	switch {
-	case key == "":
-		return refuse("must not be empty")
-	case !utf8.ValidString(key):
-		return refuse("must be UTF-8")
-	case strings.ContainsRune(key, 0):
-		return refuse("must not contain NUL")
-	case strings.HasPrefix(key, "/"), strings.HasSuffix(key, "/"):
-		return refuse("must not start or end with /")
-	}
-	for part := range strings.SplitSeq(key, "/") {
-		if part == ".." || part == "." {
-			return refuse("must not contain the path element " + part)
+// validateTimes checks session and election.
+func (c Config) validateTimes() error {
+	ttl := c.Session.TTL
+	for _, d := range []struct {
+		field string
+		value time.Duration
+		least time.Duration
+	}{
+		{"session.ttl", ttl, 0},
+		{"session.refresh", c.Session.Refresh, minPeriod},
+		{"session.drift", c.Session.Drift, 0},
+		{"election.frequency", c.Election.Frequency, minPeriod},
+		{"election.delay", c.Election.Delay, 0},
+		{"election.takeoverDelay", c.Election.TakeoverDelay, 0},
+	} {
+		switch {
+		case d.value < 0:
+			return &ConfigError{d.field, d.value, "must not be negative"}
+		case d.value < d.least:
+			return &ConfigError{d.field, d.value, fmt.Sprintf("must be at least %v", d.least)}
 		}
 	}
+	switch {
+	case c.Session.Refresh >= ttl:
+		return &ConfigError{"session.refresh", c.Session.Refresh, fmt.Sprintf("must be below session.ttl %v", ttl)}
+	case c.Session.Drift >= ttl:
+		return &ConfigError{"session.drift", c.Session.Drift, fmt.Sprintf("must be below session.ttl %v", ttl)}
+	case c.Session.attempt() < minAttempt:
+		return &ConfigError{"session.refresh", c.Session.Refresh, fmt.Sprintf(
+			"must leave two attempts of %v before session.ttl %v less session.drift %v", minAttempt, ttl, c.Session.Drift)}
+	}
 	return nil
+}
+
+// validateKey refuses a template that makes no key of a service, and keys that a store or its tools would read as something else.
+func (c Config) validateKey() error {
+	const field = "election.envelopeTemplate"
+	template := c.Election.EnvelopeTemplate
+	if strings.Count(template, "%s") != 1 || strings.Count(template, "%") != 1 {
+		return &ConfigError{field, strconv.Quote(template), "must hold exactly one %s and no other %"}
+	}
+	key := c.Key()
+	rule := keyRule(key)
+	if rule == "" {
+		return nil
+	}
+	return &ConfigError{
+		field, strconv.Quote(template),
+		fmt.Sprintf("makes the key %q of serviceName %q: a key %s", key, c.ServiceName, rule),
+	}
+}
+
+// keyRule is the rule that key breaks, or "".
+func keyRule(key string) string {
+	switch {
+	case !utf8.ValidString(key):
+		return "must be UTF-8"
+	case strings.ContainsFunc(key, unicode.IsControl):
+		return "must not contain NUL or another control character"
+	case strings.HasPrefix(key, "/"), strings.HasSuffix(key, "/"):
+		return "must not start or end with /"
+	}
+	for part := range strings.SplitSeq(key, "/") {
+		switch part {
+		case "":
+			return "must not contain //"
+		case ".", "..":
+			return "must not contain the path element " + part
+		}
+	}
+	return ""
 }

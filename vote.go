@@ -1,7 +1,6 @@
 package leadership
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -25,18 +24,48 @@ func (v Vote) String() string {
 	return fmt.Sprintf("Vote{sessionId='%s', serviceName='%s', serviceId='%s'}", v.SessionID, v.ServiceName, v.ServiceID)
 }
 
-// Encode returns the vote as it stands in the store.
+// Encode returns the vote as it stands in the store: compact JSON, byte for byte as Jackson writes it for the Java library. A byte
+// that is not UTF-8, which no Java string can hold, becomes U+FFFD.
 func (v Vote) Encode() []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // three strings always marshal
+	out := append([]byte(nil), `{"sessionId":`...)
+	out = appendJSONString(out, v.SessionID)
+	out = append(out, `,"serviceName":`...)
+	out = appendJSONString(out, v.ServiceName)
+	out = append(out, `,"serviceId":`...)
+	out = appendJSONString(out, v.ServiceID)
+	return append(out, '}')
+}
+
+// appendJSONString appends s in quotes. encoding/json would write <, >, &, U+2028 and U+2029 as escapes, and hex digits in lower
+// case, where Jackson does not.
+func appendJSONString(out []byte, s string) []byte {
+	out = append(out, '"')
+	for _, r := range s {
+		switch {
+		case r == '"', r == '\\':
+			out = append(out, '\\', byte(r))
+		case r == '\b':
+			out = append(out, `\b`...)
+		case r == '\t':
+			out = append(out, `\t`...)
+		case r == '\n':
+			out = append(out, `\n`...)
+		case r == '\f':
+			out = append(out, `\f`...)
+		case r == '\r':
+			out = append(out, `\r`...)
+		case r < ' ':
+			out = fmt.Appendf(out, `\u%04X`, r)
+		default:
+			out = utf8.AppendRune(out, r)
+		}
 	}
-	return data
+	return append(out, '"')
 }
 
 // ParseVote reads a vote from the store. Fields it does not know are left
-// alone. Anything but a JSON object in UTF-8 with the three fields as strings is
-// an [ErrMalformedVote].
+// alone, names in another case among them; of a field given twice the last counts. Anything but a JSON object
+// in UTF-8 with the three fields as strings is an [ErrMalformedVote].
 func ParseVote(data []byte) (Vote, error) {
 	if len(data) == 0 {
 		return Vote{}, fmt.Errorf("%w: empty value", ErrMalformedVote)
@@ -44,21 +73,27 @@ func ParseVote(data []byte) (Vote, error) {
 	if !utf8.Valid(data) {
 		return Vote{}, fmt.Errorf("%w: not UTF-8", ErrMalformedVote)
 	}
-	var fields struct {
-		SessionID   *string `json:"sessionId"`
-		ServiceName *string `json:"serviceName"`
-		ServiceID   *string `json:"serviceId"`
-	}
-	if err := json.Unmarshal(bytes.TrimSpace(data), &fields); err != nil {
+	// A map, because encoding/json matches the fields of a struct in any case.
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
 		return Vote{}, fmt.Errorf("%w: %w", ErrMalformedVote, err)
 	}
+	var vote Vote
 	for _, f := range []struct {
-		name  string
-		value *string
-	}{{"sessionId", fields.SessionID}, {"serviceName", fields.ServiceName}, {"serviceId", fields.ServiceID}} {
-		if f.value == nil {
+		name string
+		into *string
+	}{{"sessionId", &vote.SessionID}, {"serviceName", &vote.ServiceName}, {"serviceId", &vote.ServiceID}} {
+		raw, ok := fields[f.name]
+		if !ok {
 			return Vote{}, fmt.Errorf("%w: no field %s", ErrMalformedVote, f.name)
 		}
+		// null would leave the string as it is, without an error.
+		if raw[0] != '"' {
+			return Vote{}, fmt.Errorf("%w: field %s is no string", ErrMalformedVote, f.name)
+		}
+		if err := json.Unmarshal(raw, f.into); err != nil {
+			return Vote{}, fmt.Errorf("%w: field %s: %w", ErrMalformedVote, f.name, err)
+		}
 	}
-	return Vote{SessionID: *fields.SessionID, ServiceName: *fields.ServiceName, ServiceID: *fields.ServiceID}, nil
+	return vote, nil
 }

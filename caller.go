@@ -1,0 +1,142 @@
+package leadership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// caller carries out the requests of one member's loop, each on a goroutine of its own and within its limit, and sends their replies back.
+type caller struct {
+	member  *Member
+	ctx     context.Context //nolint:containedctx // ends what is under way when the loop ends
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	ends    [opCount]context.CancelCauseFunc
+
+	mu      sync.Mutex
+	session Session         // the open one
+	inUse   *sync.WaitGroup // calls on it
+}
+
+// errSuperseded is the cause given to a call that the loop waits for no more.
+var errSuperseded = errors.New("leadership: request superseded")
+
+func newCaller(m *Member) *caller {
+	c := &caller{member: m, inUse: new(sync.WaitGroup)}
+	c.ctx, c.stop = context.WithCancel(m.values)
+	return c
+}
+
+// cancel ends the calls of these kinds. A reply may still come.
+func (c *caller) cancel(ops []op) {
+	for _, o := range ops {
+		if end := c.ends[o]; end != nil {
+			end(errSuperseded)
+		}
+	}
+}
+
+// end cancels everything and waits until it has returned.
+func (c *caller) end() {
+	c.stop()
+	c.running.Wait()
+}
+
+// start makes the call for r and returns at once.
+func (c *caller) start(r request) {
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	c.ends[r.op] = cancel
+	c.mu.Lock()
+	session, inUse := c.session, c.inUse
+	c.mu.Unlock()
+	if r.op != opOpen && r.op != opRelease {
+		inUse.Add(1)
+	}
+	c.running.Go(func() {
+		defer cancel(nil)
+		bounded, done := context.WithTimeout(ctx, r.limit)
+		defer done()
+		out := c.call(bounded, r, session, inUse)
+		out.op, out.seq = r.op, r.seq
+		if r.op != opOpen && r.op != opRelease {
+			inUse.Done()
+		}
+		select {
+		case c.member.inputs <- input{kind: inReply, reply: out}:
+		case <-c.ctx.Done():
+		}
+	})
+}
+
+// call is the one place that talks to the store.
+func (c *caller) call(ctx context.Context, r request, session Session, inUse *sync.WaitGroup) reply {
+	m := c.member
+	switch r.op {
+	case opOpen:
+		return c.open(ctx, r.attach)
+	case opRenew:
+		return reply{err: session.Renew(ctx)}
+	case opCampaign:
+		seen, err := session.Campaign(ctx, m.key, m.vote(session.ID()).Encode())
+		return reply{seen: seen, err: err}
+	case opObserve:
+		seen, err := m.backend.Observe(ctx, m.key)
+		return reply{seen: seen, err: err}
+	case opWatch:
+		return reply{err: session.Watch(ctx, m.key, r.seen)}
+	case opLifetime:
+		left, err := m.backend.Lifetime(ctx, r.session)
+		return reply{lifetime: left, err: err}
+	case opRelease:
+		return reply{err: c.release(ctx, r, session, inUse)}
+	case opCount:
+	}
+	return reply{err: fmt.Errorf("leadership: no such request: %d", r.op)}
+}
+
+// vote is what this member writes beside its key.
+func (m *Member) vote(session string) Vote {
+	return Vote{SessionID: session, ServiceName: m.config.ServiceName, ServiceID: m.config.ServiceID}
+}
+
+func (c *caller) open(ctx context.Context, attach bool) reply {
+	var session Session
+	var err error
+	if attach {
+		session, err = c.member.backend.Attach(ctx, c.member.sessionID, c.member.rules.ttl)
+	} else {
+		session, err = c.member.backend.Open(ctx, c.member.rules.ttl)
+	}
+	if err != nil {
+		return reply{err: err}
+	}
+	c.mu.Lock()
+	c.session, c.inUse = session, new(sync.WaitGroup)
+	c.mu.Unlock()
+	return reply{session: session.ID(), ttl: session.TTL()}
+}
+
+// release gives key and session back. It first waits for the calls on the session, which are cancelled, lest
+// one of them take the key again.
+func (c *caller) release(ctx context.Context, r request, session Session, inUse *sync.WaitGroup) error {
+	idle := make(chan struct{})
+	c.running.Go(func() {
+		inUse.Wait()
+		close(idle)
+	})
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+	var sign []byte
+	if r.sign {
+		sign = c.member.vote("").Encode()
+	}
+	err := session.Resign(ctx, c.member.key, sign)
+	if r.keep || errors.Is(err, ErrSessionLost) {
+		return err
+	}
+	return errors.Join(err, session.Close(ctx))
+}

@@ -1,0 +1,36 @@
+package leadership
+
+import "time"
+
+// instant is a reading of two clocks since the member's start: the monotonic
+// one, and one that runs on while the machine is suspended (see [bootClock]).
+// A deadline is over as soon as either of them says so.
+type instant struct{ mono, boot time.Duration }
+
+// after is the instant d later, on both clocks.
+func (i instant) after(d time.Duration) instant { return instant{i.mono + d, i.boot + d} }
+
+// reached reports whether deadline is over at i.
+func (i instant) reached(deadline instant) bool {
+	return i.mono >= deadline.mono || i.boot >= deadline.boot
+}
+
+// until is the time from i to deadline by the clock that gets there first.
+func (i instant) until(deadline instant) time.Duration {
+	return min(deadline.mono-i.mono, deadline.boot-i.boot)
+}
+
+// clock reads instants. It is safe for concurrent use.
+type clock struct {
+	start time.Time
+	boot  time.Duration
+}
+
+func newClock() *clock { return &clock{start: time.Now(), boot: bootClock()} }
+
+func (c *clock) now() instant {
+	return instant{mono: time.Since(c.start), boot: bootClock() - c.boot}
+}
+
+// wall is the wall-clock time of i, as seen from now.
+func (c *clock) wall(i instant) time.Time { return time.Now().Add(c.now().until(i)) }

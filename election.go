@@ -1,0 +1,380 @@
+package leadership
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// rules are the settings of one election that step goes by.
+type rules struct {
+	ttl, refresh, drift time.Duration
+	frequency, delay    time.Duration
+	takeover            time.Duration
+	service, instance   string
+}
+
+// phase is where a member stands.
+//
+//	delayed → opening → standing → claiming → leading
+//	             ↑          ↓          ↓         ↓
+//	             └───────── leaving ←──┴─────────┘ → closed
+type phase int
+
+const (
+	phaseDelayed  phase = iota // waits for the first vote
+	phaseOpening               // has no session
+	phaseStanding              // stands for the key; another one holds it
+	phaseClaiming              // holds the key, and does not yet know that nobody else still believes
+	phaseLeading               // leads, until the deadline
+	phaseLeaving               // gives key and session back
+	phaseClosed
+)
+
+func (p phase) String() string {
+	return [...]string{"delayed", "opening", "standing", "claiming", "leading", "leaving", "closed"}[p]
+}
+
+// call is a request under way; seq 0 means none.
+type call struct {
+	seq  uint64
+	sent instant
+}
+
+// doubt is an earlier holder that may still believe in its term.
+type doubt struct {
+	session string
+	until   instant // by then its belief is over
+	asked   bool    // until comes from the store
+}
+
+// state is all that a member knows. It is a value: step returns a new one.
+type state struct {
+	phase   phase
+	closing bool
+	attach  bool // the session to open is a given one
+	adopted bool // the open session was given
+	rng     rand.PCG
+
+	session string
+	lease   time.Duration // granted TTL less drift
+	every   time.Duration // how often it is renewed
+	former  string        // the own session before this one
+
+	renewed instant // when the last successful renewal was sent
+	proved  instant // when the last read was sent that showed the key ours
+	holds   bool    // that read was not followed by another answer
+	token   uint64
+	expiry  instant // of the term: the deadline
+
+	seen       Observation // the last one
+	observed   bool        // seen is set
+	stale      bool        // the key must be read again
+	watched    Holder      // what the watch under way goes on from
+	doubts     []doubt
+	asking     string  // the session that opLifetime is about
+	takeoverAt instant // not to believe before that
+
+	calls     [opCount]call
+	notBefore [opCount]instant
+	failures  [opCount]int
+	told      [opCount]complaint
+	lastErr   error // of the last failed renewal or read, nil after a proof
+	seq       uint64
+	nextVote  instant
+	heard     bool // notelected was sent for what is seen
+}
+
+// complaint is the last error message about one kind of request: the same text is not repeated within a vote period.
+type complaint struct {
+	text  string
+	until instant
+}
+
+// newState is a member that has done nothing yet, at instant zero.
+func newState(r rules, attach bool, seed uint64) state {
+	return state{attach: attach, rng: *rand.NewPCG(seed, seed), nextVote: instant{}.after(r.delay + r.frequency)}
+}
+
+// step is the election: what a member does about one thing that happened. It is pure. Time comes in with the
+// input; requests go out with the effects, and their replies come in again.
+//
+// It keeps these rules, in this order:
+//
+//  1. A deadline that is over ends the term, whatever came in.
+//  2. A term rests on proofs. A proof is a renewal of the session and a read that shows the key ours and was
+//     sent no earlier than the renewal. The deadline is the renewal's send time + TTL − drift.
+//  3. A read that shows the key not ours ends the term, whatever was renewed.
+//  4. An ended term never resumes: key and session are given back, and the next term has a new token.
+//  5. Who comes to hold the key believes only when every earlier holder is known not to.
+func step(r rules, s state, in input) (state, effects) {
+	m := machine{rules: r, state: s, now: in.now}
+	if m.phase == phaseLeading && (in.kind == inLapsed || in.now.reached(m.expiry)) {
+		m.lapse()
+	}
+	switch in.kind {
+	case inReply:
+		m.reply(in.reply)
+	case inResign:
+		m.resign()
+	case inClose:
+		m.close()
+	case inTick, inLapsed:
+	}
+	m.advance()
+	return m.state, m.fx
+}
+
+// machine is one step being taken.
+type machine struct {
+	rules
+	state
+	now instant
+	fx  effects
+}
+
+// own is the member's vote.
+func (m *machine) own() *Vote {
+	return &Vote{SessionID: m.session, ServiceName: m.service, ServiceID: m.instance}
+}
+
+func (m *machine) send(msgs ...ElectionMessage) { m.fx.messages = append(m.fx.messages, msgs...) }
+
+// advance does what is due by now.
+func (m *machine) advance() {
+	if m.phase == phaseDelayed && m.now.reached(instant{}.after(m.delay)) {
+		m.phase = phaseOpening
+	}
+	m.believe()
+	m.vote()
+	for m.requestDue() { //nolint:revive // one request may make another due
+	}
+}
+
+// vote repeats at the vote frequency what this member is, and has a candidate read the key in case the watch hangs.
+func (m *machine) vote() {
+	if m.phase == phaseClosed || !m.now.reached(m.nextVote) {
+		return
+	}
+	m.nextVote = m.now.after(m.frequency)
+	if m.phase == phaseLeading {
+		m.send(ElectionMessage{Status: StatusElected, Vote: m.own(), Term: m.token})
+		return
+	}
+	m.stale = true
+	m.notElected()
+}
+
+// notElected tells who leads instead, as far as that is known.
+func (m *machine) notElected() {
+	m.heard = true
+	msg := ElectionMessage{Status: StatusNotElected}
+	if m.phase == phaseStanding && m.observed && m.failures[opCampaign] == 0 {
+		msg.Vote, _ = readVote(m.seen.Holder)
+		msg.Term = m.seen.Holder.Token
+	}
+	m.send(msg)
+}
+
+// readVote is the holder's vote. The session that holds the key counts, not the one that the value names. It is nil where
+// nobody holds the key or the value is no vote, which is the error.
+func readVote(h Holder) (*Vote, error) {
+	if h.Session == "" {
+		return nil, nil //nolint:nilnil // nobody leads: there is no vote and nothing is wrong
+	}
+	v, err := ParseVote(h.Value)
+	if err != nil {
+		return nil, err
+	}
+	v.SessionID = h.Session
+	return &v, nil
+}
+
+// read takes in what the key showed.
+func (m *machine) read(r reply, sent instant) {
+	if r.err != nil {
+		m.lastErr, m.stale = r.err, true
+		m.fail(r.op, r.err)
+		return
+	}
+	before := m.seen.Holder
+	first := !m.observed
+	m.seen, m.observed = r.seen, true
+	holder := r.seen.Holder
+	changed := first || before.Session != holder.Session || before.Token != holder.Token
+	if m.calls[opWatch].seq != 0 && (m.watched.Session != holder.Session || m.watched.Token != holder.Token) {
+		m.calls[opWatch] = call{} // it missed this change: it may hang
+		m.fx.cancels = append(m.fx.cancels, opWatch)
+	}
+	if changed {
+		m.failures[opWatch], m.notBefore[opWatch] = 0, instant{}
+	}
+	if _, err := readVote(holder); err != nil && (changed || string(before.Value) != string(holder.Value)) {
+		m.send(ElectionMessage{Status: StatusError, Err: err})
+	}
+	mine := holder.Session == m.session
+	switch {
+	case mine:
+		m.succeed(r.op)
+		m.holds, m.proved = true, sent
+		if m.phase == phaseStanding {
+			m.claim(before)
+		}
+		m.prove()
+	case m.phase == phaseLeading:
+		m.lose(fmt.Errorf("%w: %s", ErrKeyLost, describe(holder)))
+	default:
+		m.holds, m.phase = false, phaseStanding
+		m.suspect(before.Session)
+		if holder.Session == "" { // free, and not given to us: held back by the store, or a race lost
+			m.failures[opCampaign]++
+			m.notBefore[opCampaign] = m.now.after(m.pause(m.failures[opCampaign]))
+			m.stale = true
+			return
+		}
+		m.succeed(r.op)
+		if changed || !m.heard {
+			m.notElected()
+		}
+	}
+}
+
+// describe names a holder for a relegation's cause.
+func describe(h Holder) string {
+	if h.Session == "" {
+		return "nobody holds it"
+	}
+	return "session " + h.Session + " holds it"
+}
+
+// suspect notes that session, which held the key, holds it no more.
+func (m *machine) suspect(session string) {
+	if session == "" || session == m.session || session == m.former || session == m.seen.Holder.Session ||
+		slices.ContainsFunc(m.doubts, func(d doubt) bool { return d.session == session }) {
+		return
+	}
+	m.doubts = append(slices.Clone(m.doubts), doubt{session: session, until: m.now.after(m.ttl)})
+}
+
+// claim is the moment at which the key turns out to be ours. Nobody may believe before
+// the holders before us are known to have stopped.
+func (m *machine) claim(before Holder) {
+	m.phase, m.token = phaseClaiming, m.seen.Holder.Token
+	m.suspect(before.Session)
+	m.suspect(m.seen.Previous)
+	m.takeoverAt = m.now.after(m.takeover)
+	m.notBefore[opLifetime] = instant{}
+	if m.seen.Resigned {
+		m.doubts, m.takeoverAt = nil, m.now
+	}
+}
+
+// believe starts the term once nothing speaks against it any more.
+func (m *machine) believe() {
+	m.doubts = slices.DeleteFunc(slices.Clone(m.doubts), func(d doubt) bool { return m.now.reached(d.until) })
+	if m.phase != phaseClaiming || len(m.doubts) > 0 || !m.now.reached(m.takeoverAt) || !m.proven() ||
+		m.now.reached(m.renewed.after(m.lease)) {
+		return
+	}
+	m.phase, m.expiry, m.lastErr = phaseLeading, m.renewed.after(m.lease), nil
+	m.nextVote = m.now.after(m.frequency)
+	m.fx.term = termStart
+	m.send(
+		ElectionMessage{Status: StatusElected, Vote: m.own(), Term: m.token},
+		ElectionMessage{Status: StatusElectedFirst, Vote: m.own(), Term: m.token},
+	)
+}
+
+// proven reports whether renewal and read add up to a proof.
+func (m *machine) proven() bool { return m.holds && m.proved.mono >= m.renewed.mono }
+
+// prove extends the term if there is a new proof.
+func (m *machine) prove() {
+	if m.phase != phaseLeading || !m.proven() {
+		return
+	}
+	m.lastErr = nil
+	if until := m.renewed.after(m.lease); until.mono > m.expiry.mono {
+		m.expiry, m.fx.term = until, termExtend
+	}
+}
+
+// lapse ends the term because no proof came in time.
+func (m *machine) lapse() {
+	err := ErrLeaseExpired
+	if m.lastErr != nil {
+		err = fmt.Errorf("%w: %w", ErrLeaseExpired, m.lastErr)
+	}
+	m.lose(err)
+}
+
+// lose ends the term for cause and gives everything back.
+func (m *machine) lose(cause error) {
+	m.fx.term, m.fx.cause = termEnd, cause
+	m.nextVote = m.now.after(m.frequency)
+	var holder *Vote
+	if m.seen.Holder.Session != m.session {
+		holder, _ = readVote(m.seen.Holder)
+	}
+	m.heard = true
+	m.send(
+		ElectionMessage{Status: StatusNotElected, Vote: holder},
+		ElectionMessage{Status: StatusRelegation, Vote: holder, Term: m.token, Err: cause},
+	)
+	m.leave()
+}
+
+// leave gives key and session back.
+func (m *machine) leave() {
+	m.drop()
+	if m.phase != phaseLeading {
+		m.token = 0 // never believed: no sign of a resignation is due
+	}
+	m.phase, m.holds, m.observed, m.stale = phaseLeaving, false, false, false
+	m.notBefore[opRelease], m.failures[opRelease] = instant{}, 0
+}
+
+// resign gives up the term. The member stands again after a vote period, behind whoever waits now.
+func (m *machine) resign() {
+	switch m.phase {
+	case phaseLeading:
+		m.notBefore[opCampaign] = m.now.after(m.frequency)
+		m.lose(ErrResigned)
+	case phaseClaiming:
+		m.notBefore[opCampaign] = m.now.after(m.frequency)
+		m.leave()
+	case phaseLeaving:
+	case phaseDelayed, phaseOpening, phaseStanding, phaseClosed:
+		m.fx.released = true
+	}
+}
+
+// close ends the member, after giving back what it holds.
+func (m *machine) close() {
+	if m.closing {
+		return
+	}
+	m.closing = true
+	switch m.phase {
+	case phaseLeading:
+		m.lose(ErrClosed)
+	case phaseStanding, phaseClaiming:
+		m.leave()
+	case phaseOpening:
+		if m.calls[opOpen].seq == 0 {
+			m.finish(nil)
+		} else { // its reply decides: a session that was made after all is given back
+			m.fx.cancels = append(m.fx.cancels, opOpen)
+		}
+	case phaseDelayed:
+		m.finish(nil)
+	case phaseLeaving, phaseClosed:
+	}
+}
+
+// finish is the end.
+func (m *machine) finish(err error) {
+	m.phase = phaseClosed
+	m.fx.released, m.fx.err, m.fx.done = true, err, true
+}

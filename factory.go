@@ -1,0 +1,134 @@
+package leadership
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"time"
+)
+
+// Mode says against whom a member stands.
+type Mode string
+
+const (
+	// ModeSingle is for a service that runs once: its member always leads, without a store.
+	ModeSingle Mode = "single"
+	// ModeMulti is for a service that runs several times: its members elect one leader at a store.
+	ModeMulti Mode = "multi"
+)
+
+// Connect makes a backend for the settings of an election, which are complete and checked, but for the store's own rules:
+// Connect checks these, with [InvalidConfig]. It does not wait for the store.
+type Connect func(Config) (Backend, error)
+
+// ClusterFactory builds members. Its methods set what to build and return the factory itself, so that they chain; none of them
+// checks anything: Build does. A factory may build many members. It is not safe for concurrent use while it is being set.
+type ClusterFactory struct {
+	connect    Connect
+	mode       Mode
+	config     *Config
+	debug      bool
+	logger     *slog.Logger
+	attach     bool
+	sessionID  string
+	sessionTTL time.Duration
+}
+
+// NewClusterFactory returns a factory whose members stand at the store that connect reaches. It is for who writes a source; the
+// packages under sources each have one of their own.
+func NewClusterFactory(connect Connect) *ClusterFactory {
+	return &ClusterFactory{connect: connect, mode: ModeMulti}
+}
+
+// Mode sets the mode. Default [ModeMulti].
+func (f *ClusterFactory) Mode(m Mode) *ClusterFactory { f.mode = m; return f }
+
+// Configure sets the settings. Default: all of [Config]'s defaults.
+func (f *ClusterFactory) Configure(c Config) *ClusterFactory { f.config = &c; return f }
+
+// Debug has the members log what they do: every renewal, vote, watch return and change of state. Default false: nothing is logged.
+func (f *ClusterFactory) Debug(on bool) *ClusterFactory { f.debug = on; return f }
+
+// Logger sets where Debug logs to, at [slog.LevelDebug]. Default: text to standard error. The handler is called from a goroutine of its
+// own: one that is slow or stuck holds up no election, and of more than a thousand waiting records the oldest are left out.
+func (f *ClusterFactory) Logger(l *slog.Logger) *ClusterFactory { f.logger = l; return f }
+
+// Session has the member stand with the session id that somebody else made at the store with ttl, instead of one of its own.
+// The member renews it, and does not close it. Once the store no longer knows it, the member goes on with a session of its own.
+// It overrides session.ttl, and may stand before or after Configure.
+func (f *ClusterFactory) Session(id string, ttl time.Duration) *ClusterFactory {
+	f.attach, f.sessionID, f.sessionTTL = true, id, ttl
+	return f
+}
+
+// Build checks all settings and starts a member, which stands for election until Close or the end of ctx. It does not wait
+// for the store: one that cannot be reached shows as error messages, while candidacy goes on.
+// Every error wraps [ErrInvalidConfig] or comes from the source, and nothing is left running then.
+func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
+	var cfg Config
+	if f.config != nil {
+		cfg = *f.config
+	}
+	if f.attach {
+		if f.sessionID == "" {
+			return nil, InvalidConfig("session id", `""`, "must not be empty")
+		}
+		if f.sessionTTL <= 0 {
+			return nil, InvalidConfig("session ttl", f.sessionTTL, "must be positive")
+		}
+		cfg.Session.TTL = f.sessionTTL
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	connect := f.connect
+	switch f.mode {
+	case ModeMulti:
+	case ModeSingle:
+		connect = connectSolo
+	default:
+		return nil, InvalidConfig("mode", fmt.Sprintf("%q", f.mode), `must be "single" or "multi"`)
+	}
+	if connect == nil {
+		return nil, InvalidConfig("connect", "nil", "must be given in mode multi")
+	}
+	backend, err := connect(cfg)
+	if err != nil {
+		return nil, err
+	}
+	log := newJournal(f.debug, f.logger, cfg)
+	log.write(string(f.mode) + " mode active")
+	if f.config == nil {
+		log.write("Configuration not specified - default used")
+	}
+	m := &Member{
+		key:     cfg.Key(),
+		config:  cfg,
+		backend: backend,
+		rules: rules{
+			ttl: cfg.Session.TTL, refresh: cfg.Session.Refresh, drift: cfg.Session.Drift,
+			frequency: cfg.Election.Frequency, delay: cfg.Election.Delay, takeover: cfg.Election.TakeoverDelay,
+			service: cfg.ServiceName, instance: cfg.ServiceID,
+		},
+		sessionID: f.sessionID,
+		clock:     newClock(),
+		log:       log,
+		values:    context.WithoutCancel(ctx),
+		feed:      newFeed(mailboxSize, replaceable),
+		inputs:    make(chan input),
+		resigns:   make(chan chan error),
+		closing:   make(chan struct{}),
+		done:      make(chan struct{}),
+		poke:      make(chan struct{}, 1),
+	}
+	go m.run(ctx, newState(m.rules, f.attach, rand.Uint64()))
+	return m, nil
+}
+
+// defaultLogger is where Debug logs to if nothing else is said.
+func defaultLogger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

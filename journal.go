@@ -1,0 +1,57 @@
+package leadership
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// journalSize is how many log records may wait for a slow handler.
+const journalSize = 1024
+
+// journal is the debug log. It hands its records to the handler on a goroutine of their own, so that
+// a handler which blocks or panics holds nothing up. A nil journal writes nothing.
+type journal struct {
+	records *feed[slog.Record]
+	written *Subscription
+}
+
+// newJournal returns nil unless on.
+func newJournal(on bool, logger *slog.Logger, cfg Config) *journal {
+	if !on {
+		return nil
+	}
+	if logger == nil {
+		logger = defaultLogger()
+	}
+	handler := logger.With("service", cfg.ServiceName, "id", cfg.ServiceID).Handler()
+	records := newFeed(journalSize, func(_, _ slog.Record) bool { return true })
+	return &journal{records: records, written: records.observable().Subscribe(func(r slog.Record) {
+		if handler.Enabled(context.Background(), r.Level) {
+			_ = handler.Handle(context.Background(), r) // a log that fails has nowhere to go
+		}
+	})}
+}
+
+func (j *journal) write(text string, attrs ...slog.Attr) {
+	if j == nil {
+		return
+	}
+	r := slog.NewRecord(time.Now(), slog.LevelDebug, text, 0)
+	r.AddAttrs(attrs...)
+	j.records.publish(nil, r)
+}
+
+// close waits until everything is written, or for at most limit.
+func (j *journal) close(limit time.Duration) {
+	if j == nil {
+		return
+	}
+	j.records.close(nil)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-j.written.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,191 @@
+package leadership
+
+import "sync"
+
+// mailbox is one subscriber's end of a [feed].
+type mailbox[T any] struct {
+	feed  *feed[T]
+	scope *Scope
+	out   Observer[T]
+	limit int
+	index int         // place in feed.boxes, -1 when not there; guarded by feed.mu
+	ready *mailbox[T] // the next one that waits for a runner; guarded by feed.runMu
+
+	mu    sync.Mutex
+	queue []T
+	first int  // the oldest event in queue
+	own   bool // queue belongs to the mailbox; otherwise it is what was published, shared with the others
+	busy  bool // it waits for a runner, or has one
+	over  bool // after the queue comes the terminal
+	gone  bool // the scope has ended
+	err   error
+}
+
+// put queues events. It reports whether all of them fit (otherwise the mailbox ends after what did), and whether the mailbox
+// needs a runner now.
+func (m *mailbox[T]) put(events []T, coalesce func(queued, next T) bool) (fits, wake bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.over || m.gone || len(events) == 0 {
+		return true, false
+	}
+	fits = true
+	if m.first == len(m.queue) {
+		// What is published together always fits an empty mailbox, uncopied: append copies before it writes.
+		m.queue, m.first, m.own = events[:len(events):len(events)], 0, false
+	} else {
+		for _, e := range events {
+			if len(m.queue)-m.first >= m.limit && !m.squeeze(e, coalesce) {
+				m.over, m.err, fits = true, ErrOverflow, false
+				break
+			}
+			m.push(e)
+		}
+	}
+	wake = !m.busy
+	m.busy = true
+	return fits, wake
+}
+
+// finish queues the terminal and reports whether the mailbox needs a runner now.
+func (m *mailbox[T]) finish(err error) (wake bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.over || m.gone {
+		return false
+	}
+	m.over, m.err = true, err
+	wake = !m.busy
+	m.busy = true
+	return wake
+}
+
+// push appends e, and makes room in what it owns before it grows that.
+func (m *mailbox[T]) push(e T) {
+	if m.own && m.first > 0 && len(m.queue) == cap(m.queue) {
+		n := copy(m.queue, m.queue[m.first:])
+		clear(m.queue[n:])
+		m.queue, m.first = m.queue[:n], 0
+	}
+	if !m.own {
+		m.queue = append(make([]T, 0, len(m.queue)-m.first+4), m.queue[m.first:]...)
+		m.first, m.own = 0, true
+	}
+	m.queue = append(m.queue, e)
+}
+
+// squeeze makes room for next: it removes the oldest event that a later one of the same run, next included, may replace. It reports
+// false when there is none.
+func (m *mailbox[T]) squeeze(next T, coalesce func(queued, next T) bool) bool {
+	if coalesce == nil {
+		return false
+	}
+	waiting := m.queue[m.first:]
+	for i, old := range waiting {
+		for j := i + 1; j <= len(waiting); j++ {
+			later := next
+			if j < len(waiting) {
+				later = waiting[j]
+			}
+			if coalesce(old, later) {
+				m.drop(m.first + i)
+				return true
+			}
+			if !coalesce(later, later) {
+				break // an edge: the run ends here
+			}
+		}
+	}
+	return false
+}
+
+// drop removes the event at i and counts it.
+func (m *mailbox[T]) drop(i int) {
+	if !m.own {
+		m.queue = append(make([]T, 0, len(m.queue)-m.first), m.queue[m.first:]...)
+		i, m.first, m.own = i-m.first, 0, true
+	}
+	copy(m.queue[i:], m.queue[i+1:])
+	clear(m.queue[len(m.queue)-1:])
+	m.queue = m.queue[:len(m.queue)-1]
+	m.scope.sub.coalesced.Add(1)
+}
+
+// serve runs on a runner, for a busy mailbox.
+func (m *mailbox[T]) serve() {
+	ours := true // the mailbox stays busy until we say otherwise, also when a callback panics or ends the goroutine
+	defer func() {
+		if ours {
+			m.release()
+		}
+	}()
+	m.scope.sub.call(func() { ours = m.drain() })
+}
+
+// drain delivers until the mailbox is empty, or over. It reports whether the mailbox is still busy, on the runner's account.
+func (m *mailbox[T]) drain() bool {
+	for {
+		m.mu.Lock()
+		switch {
+		case m.gone || m.scope.Ended():
+			m.mu.Unlock()
+			return true
+		case m.first < len(m.queue):
+			e := m.pop()
+			m.mu.Unlock()
+			m.out.Next(e)
+		case m.over:
+			m.mu.Unlock()
+			if m.err != nil {
+				m.out.Error(m.err)
+			} else {
+				m.out.Complete()
+			}
+			m.stop()
+			return true
+		default:
+			m.busy = false
+			m.mu.Unlock()
+			return false
+		}
+	}
+}
+
+// pop takes the oldest event. An empty mailbox keeps no memory.
+func (m *mailbox[T]) pop() T {
+	e := m.queue[m.first]
+	if m.own {
+		clear(m.queue[m.first : m.first+1])
+	}
+	m.first++
+	if m.first == len(m.queue) {
+		m.queue, m.first, m.own = nil, 0, false
+	}
+	return e
+}
+
+// stop ends the mailbox with its scope. It is an activity of the subscription until it is stopped and nobody serves it.
+func (m *mailbox[T]) stop() {
+	m.feed.mu.Lock()
+	m.feed.remove(m)
+	m.feed.mu.Unlock()
+	m.mu.Lock()
+	leave := !m.gone && !m.busy
+	m.gone = true
+	m.queue, m.first = nil, 0
+	m.mu.Unlock()
+	if leave {
+		m.scope.sub.leave()
+	}
+}
+
+// release is the runner's last word on a mailbox that was busy when it was stopped.
+func (m *mailbox[T]) release() {
+	m.mu.Lock()
+	m.busy = false
+	leave := m.gone
+	m.mu.Unlock()
+	if leave {
+		m.scope.sub.leave()
+	}
+}

@@ -1,0 +1,255 @@
+package leadership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Member is one candidate of an election. [ClusterFactory.Build] makes it. All its methods are safe for concurrent
+// use, and may be called from a callback of its stream.
+type Member struct {
+	key       string
+	config    Config
+	backend   Backend
+	rules     rules
+	sessionID string // to attach
+	clock     *clock
+	log       *journal
+	values    context.Context //nolint:containedctx // carries the values of Build's context, without its end
+	feed      *feed[ElectionMessage]
+
+	term atomic.Pointer[term] // the last one, over or not; nil before the first
+
+	inputs  chan input      // replies of requests
+	resigns chan chan error // Resign's answers
+	poke    chan struct{}   // a check found the term over
+	closing chan struct{}
+	once    sync.Once // closes closing
+	done    chan struct{}
+	err     error // of the release; set before done is closed
+}
+
+// mailboxSize is how many messages may wait for one subscriber, unless it says otherwise.
+const mailboxSize = 256
+
+// replaceable reports whether next may take the place of queued in a full mailbox: repeated messages of the vote frequency and errors may, edges never.
+func replaceable(queued, next ElectionMessage) bool {
+	switch queued.Status {
+	case StatusElected, StatusNotElected, StatusError:
+		return queued.Status == next.Status
+	case StatusElectedFirst, StatusRelegation:
+	}
+	return false
+}
+
+// IsLeader reports whether this member leads now. It compares the clocks on every call, as [Term.Valid], and does not block.
+func (m *Member) IsLeader() bool { return m.Term().Valid() }
+
+// Term is the current term; a Term that is over, or the zero Term, if this member does not lead.
+func (m *Member) Term() Term { return Term{m.term.Load()} }
+
+// AsObservable is the stream of the member's election. A subscriber first gets the messages of the current state, then all that
+// follow: elected and notelected at the vote frequency, the edges elected.first and relegation at once. It completes after
+// Close. Each subscriber has a mailbox of its own, of 256 messages unless its option says otherwise; see [Mailbox] for what happens when it is full.
+func (m *Member) AsObservable() Observable[ElectionMessage] { return m.feed.observable() }
+
+// Leader asks the store who leads now: nil if nobody does. It blocks until the store answers or ctx ends. It returns
+// [ErrMalformedVote] when the key is held with a value that is no vote.
+func (m *Member) Leader(ctx context.Context) (*Vote, error) {
+	seen, err := m.backend.Observe(ctx, m.key)
+	if err != nil {
+		return nil, fmt.Errorf("leadership: leader of %s: %w", m.key, err)
+	}
+	return readVote(seen.Holder)
+}
+
+// Resign gives the term up, so that a waiting candidate is elected at once, and blocks until the store has confirmed it or ctx
+// ends; either way the member stops leading before. The member stands again one vote period later. Resign of a member that does not lead
+// does nothing. It returns the store's error when the key could not be given back: it then comes free when the session ends.
+func (m *Member) Resign(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case m.resigns <- answer:
+	case <-m.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Close resigns, leaves the election, closes the session and completes the stream. It blocks until the store has answered, for at
+// most one request's time, whatever became of the context given to Build; it does not wait for subscribers. Closing again
+// waits for the same end. It returns the store's error when key and session could not be given back: they then come free when the session's TTL is over.
+func (m *Member) Close() error {
+	m.once.Do(func() { close(m.closing) })
+	<-m.done
+	return m.err
+}
+
+// run is the member's loop, and the only writer of its state.
+func (m *Member) run(ctx context.Context, s state) {
+	defer close(m.done)
+	stop := context.AfterFunc(ctx, func() { m.once.Do(func() { close(m.closing) }) })
+	defer stop()
+	calls := newCaller(m)
+	var (
+		waiting []chan error // who resigns
+		replay  []ElectionMessage
+		closing = m.closing
+		timer   = time.NewTimer(0)
+		in      input
+	)
+	defer timer.Stop()
+	for {
+		in.now = m.clock.now()
+		before := s
+		var fx effects
+		s, fx = step(m.rules, s, in)
+		m.logStep(before, s, in)
+		lapsed := !m.applyTerm(fx, s)
+		replay = m.announce(replay, fx.messages)
+		calls.cancel(fx.cancels)
+		for _, r := range fx.requests {
+			calls.start(r)
+		}
+		if fx.released {
+			for _, w := range waiting {
+				w <- fx.err
+			}
+			waiting = nil
+		}
+		if fx.done {
+			m.err = fx.err
+			break
+		}
+		if lapsed {
+			in = input{kind: inLapsed}
+			continue
+		}
+		timer.Reset(s.wake(m.rules, m.clock.now()))
+		select {
+		case <-timer.C:
+			in = input{kind: inTick}
+		case <-m.poke:
+			in = input{kind: inTick}
+		case in = <-m.inputs:
+		case w := <-m.resigns:
+			waiting = append(waiting, w)
+			in = input{kind: inResign}
+		case <-closing:
+			closing = nil
+			in = input{kind: inClose}
+		}
+	}
+	calls.end()
+	if err := m.backend.Close(); err != nil && m.err == nil {
+		m.err = err
+	}
+	m.feed.close(nil)
+	m.log.close(m.config.Session.attempt())
+}
+
+// applyTerm makes the term what step made of it. It reports false if the term turned out to be over already.
+func (m *Member) applyTerm(fx effects, s state) bool {
+	switch fx.term {
+	case termStart:
+		m.term.Store(newTerm(m.values, s.token, s.expiry, m.clock, m.lapsed))
+	case termExtend:
+		return m.term.Load().extend(s.expiry)
+	case termEnd:
+		m.term.Load().end(fx.cause)
+	case termSame:
+	}
+	return true
+}
+
+// lapsed wakes the loop, which then finds the deadline over by itself.
+func (m *Member) lapsed() {
+	select {
+	case m.poke <- struct{}{}:
+	default:
+	}
+}
+
+// announce sends msgs to all subscribers and returns what a later one gets first: the messages of the current state.
+func (m *Member) announce(replay, msgs []ElectionMessage) []ElectionMessage {
+	if len(msgs) == 0 {
+		return replay
+	}
+	now := time.Now()
+	for i := range msgs {
+		msgs[i].Time = now
+		switch msg := msgs[i]; msg.Status {
+		case StatusElected:
+			if len(replay) != 2 { // else a repetition: the state began before
+				replay = []ElectionMessage{msg}
+			}
+		case StatusElectedFirst:
+			replay = append(replay[:len(replay):len(replay)], msg)
+		case StatusNotElected:
+			replay = []ElectionMessage{msg}
+		case StatusRelegation, StatusError:
+		}
+		m.logMessage(msgs[i])
+	}
+	m.feed.publish(replay, msgs...)
+	return replay
+}
+
+// logStep logs what a step did.
+func (m *Member) logStep(before, after state, in input) {
+	if m.log == nil {
+		return
+	}
+	if in.kind == inReply && before.calls[in.reply.op].seq == in.reply.seq {
+		m.logReply(in.reply)
+	}
+	if before.phase != after.phase {
+		m.log.write("State "+before.phase.String()+" to "+after.phase.String(), slog.Uint64("term", after.token))
+	}
+}
+
+// logReply logs the end of a request. The lines about the session are those of the Java library.
+func (m *Member) logReply(r reply) {
+	if r.err != nil && (r.op != opWatch || !errors.Is(r.err, context.DeadlineExceeded)) {
+		m.log.write("Failed to "+r.op.String(), slog.Any("error", r.err))
+		return
+	}
+	switch r.op {
+	case opOpen:
+		m.log.write("Session created "+r.session, slog.Duration("ttl", r.ttl))
+		m.log.write("Session refresh scheduled on " + seconds(m.rules.refresh) + " seconds frequency")
+		m.log.write("Vote frequency setup on " + seconds(m.rules.frequency) + " seconds frequency")
+	case opRenew:
+		m.log.write("Session renewed")
+	case opCampaign, opObserve:
+		m.log.write("Key read", slog.String("holder", r.seen.Holder.Session), slog.Uint64("term", r.seen.Holder.Token))
+	case opWatch:
+		m.log.write("Watch returned")
+	case opLifetime:
+		m.log.write("Earlier holder asked for", slog.Duration("lifetime", r.lifetime))
+	case opRelease:
+		m.log.write("Key and session given back")
+	case opCount:
+	}
+}
+
+// seconds prints d as the Java library does, 7 for 7 s, and fractions where there are any.
+func seconds(d time.Duration) string { return fmt.Sprint(d.Seconds()) }
+
+func (m *Member) logMessage(msg ElectionMessage) {
+	if m.log != nil {
+		m.log.write("Vote "+string(msg.Status), slog.String("message", msg.String()), slog.Uint64("term", msg.Term))
+	}
+}

@@ -1,0 +1,602 @@
+package leadership_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leadership-go/leadership"
+	"github.com/leadership-go/leadership/internal/grammar"
+	"github.com/leadership-go/leadership/sources/memory"
+)
+
+// bubble runs a test of members under virtual time.
+func bubble(t *testing.T, name string, test func(t *testing.T, store *memory.Store)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { test(t, memory.NewStore(memory.WithGrace(15*time.Second))) })
+	})
+}
+
+// candidate is a member, its link to the store, and all it told.
+type candidate struct {
+	*leadership.Member
+	link *memory.Backend
+	log  *recorder
+}
+
+// join builds a member with the default settings and the given id.
+func join(t *testing.T, store *memory.Store, id string) candidate {
+	t.Helper()
+	return joinWith(t, store, leadership.Config{ServiceID: id})
+}
+
+func joinWith(t *testing.T, store *memory.Store, cfg leadership.Config) candidate {
+	t.Helper()
+	link := store.Backend()
+	m, err := leadership.NewClusterFactory(func(leadership.Config) (leadership.Backend, error) { return link, nil }).
+		Configure(cfg).Build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := candidate{m, link, record(t, m)}
+	t.Cleanup(func() { _ = m.Close() })
+	synctest.Wait()
+	return c
+}
+
+// recorder keeps what a member told and checks its grammar.
+type recorder struct {
+	mu       sync.Mutex
+	messages []leadership.ElectionMessage
+	times    []time.Time
+	unread   int
+	complete bool
+}
+
+func record(t *testing.T, m *leadership.Member) *recorder {
+	t.Helper()
+	r := &recorder{}
+	var g grammar.Checker
+	m.AsObservable().Subscribe(func(msg leadership.ElectionMessage) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.messages = append(r.messages, msg)
+		r.times = append(r.times, time.Now())
+		if err := g.Next(string(msg.Status), msg.Term, msg.Err); err != nil {
+			t.Error(err)
+		}
+	}, leadership.OnComplete(func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.complete = true
+		if err := g.End(); err != nil {
+			t.Error(err)
+		}
+	}))
+	return r
+}
+
+// news are the statuses since the last call.
+func (r *recorder) news() []string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []string
+	for _, m := range r.messages[r.unread:] {
+		list = append(list, string(m.Status))
+	}
+	r.unread = len(r.messages)
+	return list
+}
+
+// completed reports whether the stream has completed.
+func (r *recorder) completed() bool {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.complete
+}
+
+// last is the last message with that status.
+func (r *recorder) last(t *testing.T, s leadership.Status) leadership.ElectionMessage {
+	t.Helper()
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range slices.Backward(r.messages) {
+		if m.Status == s {
+			return m
+		}
+	}
+	t.Fatalf("no %s among %v", s, r.messages)
+	return leadership.ElectionMessage{}
+}
+
+func (r *recorder) expect(t *testing.T, want ...string) {
+	t.Helper()
+	if got := r.news(); !slices.Equal(got, want) {
+		t.Fatalf("told %q, want %q", got, want)
+	}
+}
+
+var (
+	elected   = []string{"elected", "elected.first"}
+	relegated = []string{"notelected", "relegation"}
+)
+
+func TestMember(t *testing.T) {
+	bubble(t, "the first is elected at once, the next one hears who leads", func(t *testing.T, store *memory.Store) {
+		a, b := join(t, store, "a"), join(t, store, "b")
+		a.log.expect(t, elected...)
+		b.log.expect(t, "notelected")
+		if !a.IsLeader() || b.IsLeader() {
+			t.Errorf("a leads %v, b %v", a.IsLeader(), b.IsLeader())
+		}
+		msg := b.log.last(t, leadership.StatusNotElected)
+		if msg.Vote == nil || msg.Vote.ServiceID != "a" || msg.Term != a.Term().Token() {
+			t.Errorf("b heard %v of term %d", msg, msg.Term)
+		}
+		leader, err := b.Leader(t.Context())
+		if err != nil || leader.ServiceID != "a" {
+			t.Errorf("the store names %v, %v", leader, err)
+		}
+	})
+	bubble(t, "messages print as the Java library's", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "node-1")
+		want := fmt.Sprintf("ElectionMessage(status=elected.first, vote=Vote{sessionId='%s', serviceName='cluster-app', serviceId='node-1'}, error=null)",
+			store.Holder("services/cluster-app/leader").Session)
+		if got := a.log.last(t, leadership.StatusElectedFirst).String(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+	bubble(t, "elected and notelected repeat every 10 s, for hours", func(t *testing.T, store *memory.Store) {
+		a, b := join(t, store, "a"), join(t, store, "b")
+		a.log.news()
+		b.log.news()
+		time.Sleep(3 * time.Hour)
+		for _, c := range []struct {
+			candidate
+			want string
+		}{{a, "elected"}, {b, "notelected"}} {
+			got := c.log.news()
+			if len(got) != 1080 || slices.ContainsFunc(got, func(s string) bool { return s != c.want }) {
+				t.Errorf("%d messages, want 1080 times %s", len(got), c.want)
+			}
+		}
+	})
+	bubble(t, "P4: a late subscriber first gets the current state", func(t *testing.T, store *memory.Store) {
+		a, b := join(t, store, "a"), join(t, store, "b")
+		time.Sleep(time.Hour + time.Second)
+		record(t, a.Member).expect(t, elected...)
+		record(t, b.Member).expect(t, "notelected")
+		if err := a.Resign(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		record(t, a.Member).expect(t, "notelected")
+		record(t, b.Member).expect(t, elected...)
+	})
+	bubble(t, "P7: a resignation elects a waiter at once; the old leader stands again", func(t *testing.T, store *memory.Store) {
+		a, b := join(t, store, "a"), join(t, store, "b")
+		a.log.news()
+		b.log.news()
+		token, ctx := a.Term().Token(), a.Term().Context()
+		start := time.Now()
+		if err := a.Resign(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a.log.expect(t, relegated...)
+		b.log.expect(t, elected...)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+		if b.Term().Token() <= token {
+			t.Errorf("token %d after %d", b.Term().Token(), token)
+		}
+		if !errors.Is(context.Cause(ctx), leadership.ErrResigned) {
+			t.Errorf("the term ended for %v", context.Cause(ctx))
+		}
+		time.Sleep(11 * time.Second)
+		if got := len(store.Candidates("services/cluster-app/leader")); got != 2 {
+			t.Errorf("%d candidates, want 2", got)
+		}
+	})
+	bubble(t, "failures 12, 5: Close after the context has ended gives everything back", func(t *testing.T, store *memory.Store) {
+		ctx, cancel := context.WithCancel(t.Context())
+		m, err := memory.NewClusterFactory(store).Build(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := record(t, m)
+		synctest.Wait()
+		b := join(t, store, "b")
+		b.log.news()
+		cancel()
+		synctest.Wait()
+		b.log.expect(t, elected...)
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		log.expect(t, append(slices.Clone(elected), relegated...)...)
+		if !log.completed() {
+			t.Error("the stream did not complete")
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := store.Sessions(); len(n) != 0 {
+			t.Errorf("sessions left: %v", n)
+		}
+	})
+	bubble(t, "failures 1, 2: on a dead link the leader is relegated before its TTL is over, and before its successor", func(t *testing.T, store *memory.Store) {
+		a, b := join(t, store, "a"), join(t, store, "b")
+		time.Sleep(20 * time.Second)
+		a.log.news()
+		b.log.news()
+		a.link.Disconnect()
+		cut := time.Now() // the last proof was sent before
+		for a.IsLeader() {
+			if b.IsLeader() {
+				t.Fatal("two leaders")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if took := time.Since(cut); took >= 15*time.Second {
+			t.Errorf("it believed for %v", took)
+		}
+		got := a.log.news()
+		if !slices.Equal(got[len(got)-2:], relegated) {
+			t.Errorf("told %q", got)
+		}
+		if err := a.log.last(t, leadership.StatusRelegation).Err; !errors.Is(err, leadership.ErrLeaseExpired) {
+			t.Errorf("relegated for %v", err)
+		}
+		time.Sleep(30 * time.Second)
+		if !b.IsLeader() {
+			t.Error("nobody followed")
+		}
+		a.link.Reconnect()
+		time.Sleep(30 * time.Second)
+		if a.IsLeader() || !b.IsLeader() {
+			t.Error("the old term resumed")
+		}
+	})
+	bubble(t, "failure 18: a deleted key relegates at once, and the successor waits for the old session to end", func(t *testing.T, store *memory.Store) {
+		a, b := join(t, store, "a"), join(t, store, "b")
+		a.log.news()
+		store.DeleteKey("services/cluster-app/leader")
+		a.log.expect(t, relegated...)
+		if err := a.log.last(t, leadership.StatusRelegation).Err; !errors.Is(err, leadership.ErrKeyLost) {
+			t.Errorf("relegated for %v", err)
+		}
+		time.Sleep(time.Second)
+		if !b.IsLeader() {
+			t.Error("nobody followed")
+		}
+	})
+	bubble(t, "a successor of a leader that is cut off and whose key was deleted waits until that one has stopped", func(t *testing.T, store *memory.Store) {
+		a, b := join(t, store, "a"), join(t, store, "b")
+		a.link.Disconnect()
+		store.DeleteKey("services/cluster-app/leader")
+		for range 20000 {
+			time.Sleep(time.Millisecond)
+			if a.IsLeader() && b.IsLeader() {
+				t.Fatal("two leaders")
+			}
+		}
+		if !b.IsLeader() {
+			t.Error("nobody followed within a TTL")
+		}
+		a.link.Reconnect()
+	})
+	bubble(t, "failure 19: a destroyed session relegates at once and a new one is made", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		a.log.news()
+		token := a.Term().Token()
+		store.DestroySession(store.Holder("services/cluster-app/leader").Session)
+		synctest.Wait()
+		time.Sleep(time.Second)
+		a.log.expect(t, append(slices.Clone(relegated), elected...)...)
+		if a.Term().Token() <= token {
+			t.Error("the token did not grow")
+		}
+	})
+	bubble(t, "failure 14: a waiter whose session was destroyed enters again", func(t *testing.T, store *memory.Store) {
+		a, b := join(t, store, "a"), join(t, store, "b")
+		store.DestroySession(store.Candidates("services/cluster-app/leader")[1])
+		time.Sleep(time.Minute)
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if !b.IsLeader() {
+			t.Error("the waiter is out")
+		}
+	})
+	bubble(t, "failures 17, 11: a refused credential is told, relegates at the deadline, and candidacy goes on", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		a.log.news()
+		a.link.Deny(true)
+		time.Sleep(time.Minute)
+		if a.IsLeader() {
+			t.Error("it still leads")
+		}
+		if err := a.log.last(t, leadership.StatusError).Err; !errors.Is(err, leadership.ErrDenied) {
+			t.Errorf("told %v", err)
+		}
+		a.link.Deny(false)
+		time.Sleep(time.Minute)
+		if !a.IsLeader() {
+			t.Error("it did not come back")
+		}
+	})
+	bubble(t, "failure 4: an outage shorter than the lease relegates nobody", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		a.log.news()
+		time.Sleep(6 * time.Second)
+		a.link.Deny(true)
+		time.Sleep(5 * time.Second)
+		a.link.Deny(false)
+		time.Sleep(time.Minute)
+		if slices.Contains(a.log.news(), "relegation") {
+			t.Error("relegated")
+		}
+	})
+	bubble(t, "failures 24, 26: it stands again after every loss", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		for i := range 50 {
+			store.DestroySession(store.Holder("services/cluster-app/leader").Session)
+			time.Sleep(time.Minute)
+			if !a.IsLeader() {
+				t.Fatalf("out after loss %d", i+1)
+			}
+		}
+	})
+	bubble(t, "P5: stuck and panicking subscribers hold nobody up", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		release := make(chan struct{})
+		stuck := a.AsObservable().Subscribe(func(leadership.ElectionMessage) { <-release }, leadership.Mailbox(4))
+		panics := a.AsObservable().Subscribe(func(leadership.ElectionMessage) { panic("user bug") })
+		time.Sleep(time.Hour)
+		if got := a.log.news(); len(got) != 362 || !a.IsLeader() {
+			t.Errorf("the third one got %d messages, want 362", len(got))
+		}
+		if stuck.Coalesced() == 0 || stuck.Err() != nil {
+			t.Errorf("coalesced %d, ended with %v", stuck.Coalesced(), stuck.Err())
+		}
+		var bug *leadership.PanicError
+		if !errors.As(panics.Err(), &bug) {
+			t.Errorf("the panic became %v", panics.Err())
+		}
+		close(release)
+	})
+	bubble(t, "failure 27: callbacks may resign and close", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		resigned := false
+		a.AsObservable().Subscribe(func(m leadership.ElectionMessage) {
+			switch m.Status {
+			case leadership.StatusElectedFirst:
+				if !resigned {
+					resigned = true
+					if err := a.Resign(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			case leadership.StatusRelegation:
+				if err := a.Close(); err != nil {
+					t.Error(err)
+				}
+			case leadership.StatusElected, leadership.StatusNotElected, leadership.StatusError:
+			}
+		})
+		time.Sleep(time.Second)
+		if !a.log.completed() {
+			t.Error("the stream did not complete")
+		}
+	})
+	bubble(t, "a session that somebody else made is used, renewed and left", func(t *testing.T, store *memory.Store) {
+		given, err := store.Backend().Open(t.Context(), 15*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := memory.NewClusterFactory(store).Session(given.ID(), 15*time.Second).Build(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if got := store.Holder("services/cluster-app/leader").Session; got != given.ID() || !m.IsLeader() {
+			t.Errorf("held by %q, want %q", got, given.ID())
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := store.Holder("services/cluster-app/leader"); got.Session != "" {
+			t.Errorf("the key is left with %+v", got)
+		}
+		if err := given.Renew(t.Context()); err != nil {
+			t.Errorf("the session is gone: %v", err)
+		}
+		_ = given.Close(t.Context())
+	})
+	bubble(t, "a key with somebody else's data is told about, not overwritten", func(t *testing.T, store *memory.Store) {
+		store.Put("services/cluster-app/leader", []byte("precious"))
+		a := join(t, store, "a")
+		time.Sleep(time.Minute)
+		if err := a.log.last(t, leadership.StatusError).Err; !errors.Is(err, leadership.ErrKeyConflict) {
+			t.Errorf("told %v", err)
+		}
+		if v, _ := store.Get("services/cluster-app/leader"); string(v) != "precious" {
+			t.Errorf("now %q", v)
+		}
+	})
+	bubble(t, "Resign and Close after Close return at once", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		for range 2 {
+			if err := errors.Join(a.Close(), a.Resign(t.Context())); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	bubble(t, "Resign returns when its context ends, and the member does not lead then", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		a.link.Disconnect()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := a.Resign(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		if a.IsLeader() {
+			t.Error("it leads")
+		}
+	})
+	bubble(t, "Close is bounded when the store does not answer", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		a.link.Disconnect()
+		start := time.Now()
+		if err := a.Close(); err == nil {
+			t.Error("no error says that the key was not given back")
+		}
+		if took := time.Since(start); took > 15*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestSingleMode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := leadership.NewClusterFactory(nil).Mode(leadership.ModeSingle).Build(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := record(t, m)
+		log.expect(t, elected...)
+		first := m.Term().Token()
+		time.Sleep(time.Hour)
+		if n := len(log.news()); n != 360 || !m.IsLeader() {
+			t.Errorf("%d votes in an hour, want 360; leads %v", n, m.IsLeader())
+		}
+		if err := m.Resign(t.Context()); err != nil {
+			t.Error(err)
+		}
+		log.expect(t, relegated...)
+		time.Sleep(11 * time.Second)
+		if !m.IsLeader() || m.Term().Token() <= first {
+			t.Error("it did not stand again with a new token")
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		log.news()
+		if !log.completed() {
+			t.Error("the stream did not complete")
+		}
+	})
+}
+
+func TestDebugLog(t *testing.T) {
+	logged := func(t *testing.T, set func(*leadership.ClusterFactory)) string {
+		t.Helper()
+		var out bytes.Buffer
+		synctest.Test(t, func(t *testing.T) {
+			f := memory.NewClusterFactory(memory.NewStore()).
+				Logger(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+			set(f)
+			m, err := f.Build(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return out.String()
+	}
+	t.Run("it has the lines of the Java library, and every renewal, vote, watch and change", func(t *testing.T) {
+		got := logged(t, func(f *leadership.ClusterFactory) { f.Debug(true) })
+		for _, line := range []string{
+			"multi mode active", "Configuration not specified - default used", "Session created ",
+			"Session refresh scheduled on 7 seconds frequency", "Vote frequency setup on 10 seconds frequency",
+			"Session renewed", "Vote elected", "Key read", "State standing to leading", "Key and session given back",
+		} {
+			if !strings.Contains(got, line) {
+				t.Errorf("no line %q in\n%s", line, got)
+			}
+		}
+	})
+	t.Run("without Debug there is none", func(t *testing.T) {
+		if got := logged(t, func(*leadership.ClusterFactory) {}); got != "" {
+			t.Errorf("logged %s", got)
+		}
+	})
+	t.Run("a stuck handler holds no election up", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := stuckHandler{make(chan struct{})}
+			m, err := memory.NewClusterFactory(memory.NewStore()).Debug(true).Logger(slog.New(h)).Build(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+			if !m.IsLeader() {
+				t.Error("it does not lead")
+			}
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+			close(h.release)
+		})
+	})
+}
+
+type stuckHandler struct{ release chan struct{} }
+
+func (h stuckHandler) Enabled(context.Context, slog.Level) bool  { return true }
+func (h stuckHandler) Handle(context.Context, slog.Record) error { <-h.release; return nil }
+func (h stuckHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h stuckHandler) WithGroup(string) slog.Handler             { return h }
+
+func TestBuildRefuses(t *testing.T) {
+	with := func(set func(*leadership.Config)) *leadership.ClusterFactory {
+		var c leadership.Config
+		set(&c)
+		return memory.NewClusterFactory(nil).Configure(c)
+	}
+	for _, tt := range []struct {
+		name    string
+		factory *leadership.ClusterFactory
+		want    string
+	}{
+		{"an unknown mode", memory.NewClusterFactory(nil).Mode("both"), `mode "both" must be "single" or "multi"`},
+		{"no store in mode multi", leadership.NewClusterFactory(nil), `connect nil must be given in mode multi`},
+		{"a session without an id", memory.NewClusterFactory(nil).Session("", time.Second), `session id "" must not be empty`},
+		{"a session without a TTL", memory.NewClusterFactory(nil).Session("x", 0), `session ttl 0s must be positive`},
+		{"a refresh as long as the TTL", with(func(c *leadership.Config) { c.Session.Refresh = 15 * time.Second }), `session.refresh 15s must be below session.ttl 15s`},
+		{"a refresh as long as a given session's TTL", with(func(c *leadership.Config) { c.Session.Refresh = 5 * time.Second }).Session("x", 5*time.Second), `session.refresh 5s must be below session.ttl 5s`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := tt.factory.Build(t.Context())
+			if err == nil {
+				_ = m.Close()
+				t.Fatal("it was built")
+			}
+			if !errors.Is(err, leadership.ErrInvalidConfig) || err.Error() != "leadership: invalid config: "+tt.want {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+	t.Run("what the store's own rules refuse", func(t *testing.T) {
+		bad := leadership.InvalidConfig("session.ttl", time.Second, "must be at least 10s")
+		_, err := leadership.NewClusterFactory(func(leadership.Config) (leadership.Backend, error) { return nil, bad }).Build(t.Context())
+		if !errors.Is(err, bad) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

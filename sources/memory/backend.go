@@ -1,0 +1,140 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/leadership-go/leadership"
+)
+
+// Backend is the link of one member to a [Store]. It implements [leadership.Backend]; its Close does nothing, since there is nothing to free.
+// Make one with [Store.Backend].
+type Backend struct {
+	store *Store
+
+	mu       sync.Mutex
+	denied   bool
+	restored chan struct{} // closed by Reconnect; nil while the link is up
+}
+
+var _ leadership.Backend = (*Backend)(nil)
+
+// Disconnect cuts the link, as a cable that was pulled: nothing reaches the store nor comes back, and nothing says so. Calls on the backend and
+// its sessions hang until their contexts end, running watches included.
+func (b *Backend) Disconnect() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.restored == nil {
+		b.restored = make(chan struct{})
+	}
+}
+
+// Reconnect mends the link. Calls that still hang reach the store now.
+func (b *Backend) Reconnect() {
+	b.mu.Lock()
+	restored := b.restored
+	b.restored = nil
+	b.mu.Unlock()
+	if restored != nil {
+		close(restored)
+	}
+}
+
+// Deny makes the store refuse the backend's credential, or accept it again: calls return [leadership.ErrDenied]. Running
+// watches notice at the next change, sessions live on until they expire.
+func (b *Backend) Deny(denied bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.denied = denied
+}
+
+// Open creates a session that lives for exactly ttl (and the store's grace) unless renewed. A ttl that is not positive is a
+// [leadership.ErrInvalidConfig].
+func (b *Backend) Open(ctx context.Context, ttl time.Duration) (leadership.Session, error) {
+	if ttl <= 0 {
+		return nil, fmt.Errorf("memory: open: %w", leadership.InvalidConfig("session.ttl", ttl, "must be positive"))
+	}
+	var l *lease
+	err := b.call(ctx, "open", func() error {
+		l = b.store.open(ttl)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &session{backend: b, lease: l}, nil
+}
+
+// Attach adopts the session id with the TTL that it was opened with, whatever ttl says.
+func (b *Backend) Attach(ctx context.Context, id string, _ time.Duration) (leadership.Session, error) {
+	var l *lease
+	err := b.call(ctx, "attach", func() (err error) {
+		if l, err = b.store.alive(id); err == nil {
+			b.store.renew(l)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &session{backend: b, lease: l, attached: true}, nil
+}
+
+// Observe reads who holds key.
+func (b *Backend) Observe(ctx context.Context, key string) (o leadership.Observation, err error) {
+	err = b.call(ctx, "observe", func() error {
+		o = b.store.observe(key)
+		return nil
+	})
+	return o, err
+}
+
+// Lifetime is what is left of the session's TTL, 0 during the store's grace, and 0 when there is no such session.
+func (b *Backend) Lifetime(ctx context.Context, id string) (left time.Duration, err error) {
+	err = b.call(ctx, "lifetime", func() error {
+		if l, ok := b.store.sessions[id]; ok {
+			left = max(l.ttl-time.Since(l.renewed), 0)
+		}
+		return nil
+	})
+	return left, err
+}
+
+// Close does nothing.
+func (b *Backend) Close() error { return nil }
+
+// call runs f at the store, under its lock, once the link carries it there.
+func (b *Backend) call(ctx context.Context, name string, f func() error) error {
+	err := b.reach(ctx)
+	if err == nil {
+		b.store.do(func() { err = f() })
+	}
+	if err != nil {
+		return fmt.Errorf("memory: %s: %w", name, err)
+	}
+	return nil
+}
+
+// reach waits until the link is up. It returns the cause when ctx ended, and ErrDenied when the store refuses the credential.
+func (b *Backend) reach(ctx context.Context) error {
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b.mu.Lock()
+		restored, denied := b.restored, b.denied
+		b.mu.Unlock()
+		if restored == nil {
+			if denied {
+				return leadership.ErrDenied
+			}
+			return nil
+		}
+		select {
+		case <-restored:
+		case <-ctx.Done():
+		}
+	}
+}

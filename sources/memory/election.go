@@ -1,0 +1,127 @@
+package memory
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/leadership-go/leadership"
+)
+
+// lease is a session at the store. The store's lock guards it.
+type lease struct {
+	id      string
+	number  uint64
+	ttl     time.Duration
+	renewed time.Time
+	timer   *time.Timer
+	stands  []*election   // where it stands, in the order of campaigning
+	ended   chan struct{} // closed at its end
+}
+
+// election is one key. The store's lock guards it. It stays for ever, so that revisions do not restart.
+type election struct {
+	line     []candidate   // who stands: the first one holds
+	token    uint64        // of the holder
+	resigned bool          // the holder before gave the key back
+	data     []byte        // what others wrote while nobody held the key; nil when nothing
+	revision uint64        // of the last change that a watch reports
+	changed  chan struct{} // closed at the next change; nil when nobody watches
+}
+
+// candidate is one place in the line.
+type candidate struct {
+	lease *lease
+	value []byte
+}
+
+// election returns the state of key, made when it is new.
+func (s *Store) election(key string) *election {
+	e, ok := s.keys[key]
+	if !ok {
+		e = new(election)
+		if s.keys == nil {
+			s.keys = make(map[string]*election)
+		}
+		s.keys[key] = e
+	}
+	return e
+}
+
+// campaign puts l into the line for key, once.
+func (s *Store) campaign(l *lease, key string, value []byte) error {
+	e := s.election(key)
+	if e.place(l) >= 0 {
+		return nil
+	}
+	if len(e.line) == 0 && len(e.data) > 0 {
+		if _, err := leadership.ParseVote(e.data); err != nil {
+			return fmt.Errorf("%w: %q: %w", leadership.ErrKeyConflict, key, err)
+		}
+	}
+	e.line = append(e.line, candidate{lease: l, value: bytes.Clone(value)})
+	l.stands = append(l.stands, e)
+	if len(e.line) == 1 {
+		e.data = nil
+		s.elect(e)
+	}
+	return nil
+}
+
+// leave takes l out of the line of e. resigned says that it goes by itself.
+func (s *Store) leave(e *election, l *lease, resigned bool) {
+	at := e.place(l)
+	if at < 0 {
+		return
+	}
+	e.line = slices.Delete(e.line, at, at+1)
+	l.stands = slices.DeleteFunc(l.stands, func(other *election) bool { return other == e })
+	if at > 0 {
+		return // nobody's standing but its own changed
+	}
+	e.resigned = resigned
+	s.elect(e)
+}
+
+// elect begins a holding of who is first in line now.
+func (s *Store) elect(e *election) {
+	e.token = 0
+	if len(e.line) > 0 {
+		s.token++
+		e.token = s.token
+	}
+	s.touch(e)
+}
+
+// touch marks a change of e that every watch reports.
+func (s *Store) touch(e *election) {
+	s.revision++
+	e.revision = s.revision
+	if e.changed != nil {
+		s.wake = append(s.wake, e.changed)
+		e.changed = nil
+	}
+}
+
+// observe reads key.
+func (s *Store) observe(key string) leadership.Observation {
+	e, ok := s.keys[key]
+	if !ok {
+		return leadership.Observation{}
+	}
+	o := leadership.Observation{Resigned: e.resigned, Revision: e.revision}
+	if len(e.line) > 0 {
+		o.Holder = leadership.Holder{
+			Session: e.line[0].lease.id,
+			Token:   e.token,
+			Value:   bytes.Clone(e.line[0].value),
+		}
+	}
+	return o
+}
+
+// place is where l stands in line, -1 when it does not.
+func (e *election) place(l *lease) int {
+	return slices.IndexFunc(e.line, func(c candidate) bool { return c.lease == l })
+}

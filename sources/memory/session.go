@@ -1,0 +1,94 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/leadership-go/leadership"
+)
+
+// session is one holder's grip on a lease.
+type session struct {
+	backend  *Backend
+	lease    *lease
+	attached bool // somebody else opened it
+}
+
+func (s *session) ID() string { return s.lease.id }
+
+func (s *session) TTL() time.Duration { return s.lease.ttl }
+
+func (s *session) Renew(ctx context.Context) error {
+	return s.call(ctx, "renew", func(store *Store) error {
+		store.renew(s.lease)
+		return nil
+	})
+}
+
+func (s *session) Campaign(ctx context.Context, key string, value []byte) (o leadership.Observation, err error) {
+	err = s.call(ctx, "campaign", func(store *Store) error {
+		if err := store.campaign(s.lease, key, value); err != nil {
+			return err
+		}
+		o = store.observe(key)
+		return nil
+	})
+	return o, err
+}
+
+func (s *session) Watch(ctx context.Context, key string, seen leadership.Observation) error {
+	for {
+		var changed chan struct{}
+		err := s.call(ctx, "watch", func(store *Store) error {
+			e := store.election(key)
+			if e.revision != seen.Revision {
+				return nil
+			}
+			if e.changed == nil {
+				e.changed = make(chan struct{})
+			}
+			changed = e.changed
+			return nil
+		})
+		if err != nil || changed == nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-s.lease.ended:
+		case <-ctx.Done():
+			return fmt.Errorf("memory: watch: %w", context.Cause(ctx))
+		}
+	}
+}
+
+func (s *session) Resign(ctx context.Context, key string, _ []byte) error {
+	return s.backend.call(ctx, "resign", func() error {
+		if e, ok := s.backend.store.keys[key]; ok {
+			s.backend.store.leave(e, s.lease, true)
+		}
+		return nil
+	})
+}
+
+func (s *session) Close(ctx context.Context) error {
+	return s.backend.call(ctx, "close", func() error {
+		store := s.backend.store
+		if !s.attached && store.sessions[s.lease.id] == s.lease {
+			store.end(s.lease)
+		}
+		return nil
+	})
+}
+
+// call runs f at the store if it still knows the session, and returns ErrSessionLost if it does not.
+func (s *session) call(ctx context.Context, name string, f func(*Store) error) error {
+	store := s.backend.store
+	return s.backend.call(ctx, name, func() error {
+		if _, err := store.alive(s.lease.id); err != nil {
+			return err
+		}
+		return f(store)
+	})
+}
