@@ -58,9 +58,11 @@ func (m *Member) Term() Term { return Term{m.term.Load()} }
 // Close. Each subscriber has a mailbox of its own, of 256 messages unless its option says otherwise; see [Mailbox] for what happens when it is full.
 func (m *Member) AsObservable() Observable[ElectionMessage] { return m.feed.observable() }
 
-// Leader asks the store who leads now: nil if nobody does. It blocks until the store answers or ctx ends. It returns
-// [ErrMalformedVote] when the key is held with a value that is no vote.
+// Leader asks the store who leads now: nil if nobody does. It blocks until the store answers or ctx ends, for at most one
+// session TTL. It returns [ErrMalformedVote] when the key is held with a value that is no vote.
 func (m *Member) Leader(ctx context.Context) (*Vote, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.config.Session.TTL)
+	defer cancel()
 	seen, err := m.backend.Observe(ctx, m.key)
 	if err != nil {
 		return nil, fmt.Errorf("leadership: leader of %s: %w", m.key, err)

@@ -38,7 +38,8 @@ func (t Term) Deadline() time.Time {
 }
 
 // Context is done when the term is over. [context.Cause] then says why: one of [ErrLeaseExpired], [ErrKeyLost], [ErrSessionLost],
-// [ErrResigned] or [ErrClosed]. Its Err compares the clocks, as [Term.Valid] does. The values are those of the context given to Build.
+// [ErrResigned] or [ErrClosed]. Its Err and Done compare the clocks, as [Term.Valid] does;
+// contexts derived from it end when that, or the member's own timer, finds the term over. The values are those of the context given to Build.
 func (t Term) Context() context.Context {
 	if t.t == nil {
 		ctx, cancel := context.WithCancelCause(context.Background())
