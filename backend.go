@@ -3,7 +3,6 @@ package leadership
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -123,8 +122,8 @@ var (
 	ErrMalformedVote = errors.New("leadership: malformed vote")
 )
 
-// InvalidConfig returns an [ErrInvalidConfig] that names the setting, its value and the rule it breaks. It is for backends
-// that check settings of their own.
+// InvalidConfig returns a [*ConfigError], which is an [ErrInvalidConfig]: it names the setting, its value and the rule that it breaks. It is
+// for backends that check settings of their own.
 func InvalidConfig(field string, value any, rule string) error {
-	return fmt.Errorf("%w: %s %v %s", ErrInvalidConfig, field, value, rule)
+	return &ConfigError{Field: field, Value: value, Rule: rule}
 }

@@ -48,7 +48,8 @@ func FromSlice[T any](values []T) Observable[T] {
 	})
 }
 
-// FromSeq ranges over seq for each subscription, then completes. It delivers within Subscribe; where seq blocks, so does Subscribe.
+// FromSeq ranges over seq at each subscription, then completes. A single-use seq so serves one subscription. It delivers within
+// Subscribe; where seq blocks, so does Subscribe.
 func FromSeq[T any](seq iter.Seq[T]) Observable[T] {
 	return New(func(s *Scope, out Observer[T]) {
 		for v := range seq {

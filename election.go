@@ -148,7 +148,8 @@ func (m *machine) advance() {
 	}
 	m.believe()
 	m.vote()
-	for m.requestDue() { //nolint:revive // one request may make another due
+	for again := true; again; { // one request may make another due
+		again = m.requestDue()
 	}
 }
 

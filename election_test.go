@@ -22,15 +22,13 @@ var testRules = rules{
 var errDown = errors.New("store is down")
 
 type script struct {
-	t       *testing.T
-	rules   rules
-	s       state
-	now     instant
-	open    map[op]request
-	told    []string
-	last    effects
-	tokens  uint64
-	expired instant
+	t     *testing.T
+	rules rules
+	s     state
+	now   instant
+	open  map[op]request
+	told  []string
+	last  effects
 }
 
 func newScript(t *testing.T, r rules) *script {

@@ -100,8 +100,7 @@ func ExampleMember_Resign() {
 		return member
 	}
 	first, second := build("node-1"), build("node-2")
-	defer first.Close()
-	defer second.Close()
+	defer func() { _, _ = first.Close(), second.Close() }()
 	for !first.IsLeader() && !second.IsLeader() {
 		time.Sleep(time.Millisecond)
 	}

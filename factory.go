@@ -99,7 +99,8 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := newJournal(f.debug, f.logger, cfg)
+	values := context.WithoutCancel(ctx)
+	log := newJournal(values, f.debug, f.logger, cfg)
 	log.write(string(f.mode) + " mode active")
 	if f.config == nil {
 		log.write("Configuration not specified - default used")
@@ -116,7 +117,7 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		sessionID: f.sessionID,
 		clock:     newClock(),
 		log:       log,
-		values:    context.WithoutCancel(ctx),
+		values:    values,
 		feed:      newFeed(mailboxSize, replaceable),
 		inputs:    make(chan input),
 		resigns:   make(chan chan error),
@@ -124,7 +125,7 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		done:      make(chan struct{}),
 		poke:      make(chan struct{}, 1),
 	}
-	go m.run(ctx, newState(m.rules, f.attach, rand.Uint64()))
+	go m.run(newState(m.rules, f.attach, rand.Uint64()), context.AfterFunc(ctx, m.beginClose)) //nolint:contextcheck // the loop outlives ctx: it gives key and session back with a context of its own
 	return m, nil
 }
 

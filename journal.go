@@ -16,8 +16,8 @@ type journal struct {
 	written *Subscription
 }
 
-// newJournal returns nil unless on.
-func newJournal(on bool, logger *slog.Logger, cfg Config) *journal {
+// newJournal returns nil unless on. The handler gets ctx.
+func newJournal(ctx context.Context, on bool, logger *slog.Logger, cfg Config) *journal {
 	if !on {
 		return nil
 	}
@@ -27,8 +27,8 @@ func newJournal(on bool, logger *slog.Logger, cfg Config) *journal {
 	handler := logger.With("service", cfg.ServiceName, "id", cfg.ServiceID).Handler()
 	records := newFeed(journalSize, func(_, _ slog.Record) bool { return true })
 	return &journal{records: records, written: records.observable().Subscribe(func(r slog.Record) {
-		if handler.Enabled(context.Background(), r.Level) {
-			_ = handler.Handle(context.Background(), r) // a log that fails has nowhere to go
+		if handler.Enabled(ctx, r.Level) {
+			_ = handler.Handle(ctx, r) // a log that fails has nowhere to go
 		}
 	})}
 }

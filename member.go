@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,16 +95,18 @@ func (m *Member) Resign(ctx context.Context) error {
 // most one request's time, whatever became of the context given to Build; it does not wait for subscribers. Closing again
 // waits for the same end. It returns the store's error when key and session could not be given back: they then come free when the session's TTL is over.
 func (m *Member) Close() error {
-	m.once.Do(func() { close(m.closing) })
+	m.beginClose()
 	<-m.done
 	return m.err
 }
 
-// run is the member's loop, and the only writer of its state.
-func (m *Member) run(ctx context.Context, s state) {
+// beginClose has the loop close the member.
+func (m *Member) beginClose() { m.once.Do(func() { close(m.closing) }) }
+
+// run is the member's loop, and the only writer of its state. It calls off in the end what waits for the end of Build's context.
+func (m *Member) run(s state, off func() bool) {
 	defer close(m.done)
-	stop := context.AfterFunc(ctx, func() { m.once.Do(func() { close(m.closing) }) })
-	defer stop()
+	defer off()
 	calls := newCaller(m)
 	var (
 		waiting []chan error // who resigns
@@ -198,7 +201,7 @@ func (m *Member) announce(replay, msgs []ElectionMessage) []ElectionMessage {
 				replay = []ElectionMessage{msg}
 			}
 		case StatusElectedFirst:
-			replay = append(replay[:len(replay):len(replay)], msg)
+			replay = append(slices.Clip(replay), msg)
 		case StatusNotElected:
 			replay = []ElectionMessage{msg}
 		case StatusRelegation, StatusError:

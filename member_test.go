@@ -372,8 +372,7 @@ func TestMember(t *testing.T) {
 		if stuck.Coalesced() == 0 || stuck.Err() != nil {
 			t.Errorf("coalesced %d, ended with %v", stuck.Coalesced(), stuck.Err())
 		}
-		var bug *leadership.PanicError
-		if !errors.As(panics.Err(), &bug) {
+		if _, ok := errors.AsType[*leadership.PanicError](panics.Err()); !ok {
 			t.Errorf("the panic became %v", panics.Err())
 		}
 		close(release)

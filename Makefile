@@ -1,0 +1,32 @@
+.DEFAULT_GOAL := help
+.PHONY: help check test race lint fmt fuzz figures-safety quickstart consul
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: ## everything that CI checks
+	.ci/run
+
+test: ## all tests, with real servers
+	.ci/run readme_test
+
+race: ## the library's tests under the race detector
+	.ci/run race
+
+lint: ## the linters, in every module
+	.ci/run lint
+
+fmt: ## format all Go files
+	$$(GOWORK=off go -C tools/lint tool -n golangci-lint) fmt
+
+fuzz: ## each fuzz target for 5 s
+	.ci/run fuzz
+
+figures-safety: ## measure what README says of safety, on real servers and faults
+	go run ./e2e/cmd/figures-safety
+
+quickstart: ## the first example
+	.ci/run readme_quickstart
+
+consul: ## build the Consul server that the tests run, 4 minutes the first time, and start it once
+	go test -count=1 -run '^TestServerKeepsItsDataOverAKill$$' ./e2e/consulserver
