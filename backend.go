@@ -30,8 +30,7 @@ type Backend interface {
 	// Open creates a session that lives for ttl unless renewed. The store may grant a longer TTL.
 	Open(ctx context.Context, ttl time.Duration) (Session, error)
 	// Attach adopts the live session id, made by somebody else with ttl.
-	// Closing an attached session gives up nothing but what was campaigned for
-	// through it. It renews the session once, so that the TTL counts from this call.
+	// Closing an attached session leaves it as it is. Attach renews the session once, so that the TTL counts from this call.
 	Attach(ctx context.Context, id string, ttl time.Duration) (Session, error)
 	// Observe is a linearizable read of who holds key.
 	Observe(ctx context.Context, key string) (Observation, error)
@@ -64,7 +63,8 @@ type Session interface {
 	// returns an error, never nil; and it never ends in silence.
 	Watch(ctx context.Context, key string, seen Observation) error
 	// Resign gives key back, or withdraws the candidacy, so that a waiter's Watch returns at once and its next
-	// observation is marked Resigned where the store can show that. vote is what to leave behind as the sign of it, for stores that need one.
+	// observation is marked Resigned where the store can show that. vote is the sign of it that stores which need one leave behind: a vote without
+	// a session id. It is nil where the session held the key but its member never believed: then no resignation may show.
 	// Resigning without standing is no error.
 	Resign(ctx context.Context, key string, vote []byte) error
 	// Close resigns nothing. It ends the session at the store, so that everything still held under it is freed;

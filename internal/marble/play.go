@@ -2,6 +2,7 @@ package marble
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -88,11 +89,11 @@ func (r *Recorder) note(mark rune, err error) {
 func (r *Recorder) Diagram() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d := Format(r.events)
+	said := []string{Format(r.events)}
 	for _, v := range r.odd {
-		d += " " + `"` + strings.ReplaceAll(v, `"`, `\"`) + `"`
+		said = append(said, strconv.Quote(v))
 	}
-	return d
+	return strings.Join(said, " ")
 }
 
 // Err is what # stands for in the diagram.

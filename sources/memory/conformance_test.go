@@ -15,7 +15,10 @@ func harness(store *memory.Store, ttl, expiresWithin time.Duration) sourcetest.H
 	return sourcetest.Harness{
 		TTL:           ttl,
 		ExpiresWithin: expiresWithin,
-		Connect:       func(context.Context) (leadership.Backend, error) { return store.Backend(), nil },
+
+		ResignRemembered: true,
+
+		Connect: func(context.Context) (leadership.Backend, error) { return store.Backend(), nil },
 		DestroySession: func(_ context.Context, id string) error {
 			store.DestroySession(id)
 			return nil

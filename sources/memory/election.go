@@ -24,7 +24,8 @@ type lease struct {
 type election struct {
 	line     []candidate   // who stands: the first one holds
 	token    uint64        // of the holder
-	resigned bool          // the holder before gave the key back
+	resigned bool          // the holder before gave the key back, and said so
+	previous string        // the session of the holder before, unless it resigned
 	data     []byte        // what others wrote while nobody held the key; nil when nothing
 	revision uint64        // of the last change that a watch reports
 	changed  chan struct{} // closed at the next change; nil when nobody watches
@@ -69,8 +70,18 @@ func (s *Store) campaign(l *lease, key string, value []byte) error {
 	return nil
 }
 
-// leave takes l out of the line of e. resigned says that it goes by itself.
-func (s *Store) leave(e *election, l *lease, resigned bool) {
+// exit is a way out of the line.
+type exit int
+
+const (
+	ended    exit = iota // the session is gone
+	deleted              // an operator took the key
+	withdrew             // the candidate gave up its place, without a sign
+	resigned             // the holder gave the key back, with a sign: nobody believes any more
+)
+
+// leave takes l out of the line of e.
+func (s *Store) leave(e *election, l *lease, how exit) {
 	at := e.place(l)
 	if at < 0 {
 		return
@@ -80,7 +91,15 @@ func (s *Store) leave(e *election, l *lease, resigned bool) {
 	if at > 0 {
 		return // nobody's standing but its own changed
 	}
-	e.resigned = resigned
+	_, doubt := s.sessions[e.previous] // who held before l did may believe still: show that one rather than l
+	switch {
+	case how == resigned:
+		e.previous = ""
+	case how != deleted && doubt:
+	default:
+		e.previous = l.id
+	}
+	e.resigned = how == resigned
 	s.elect(e)
 }
 
@@ -110,12 +129,15 @@ func (s *Store) observe(key string) leadership.Observation {
 	if !ok {
 		return leadership.Observation{}
 	}
-	o := leadership.Observation{Resigned: e.resigned, Revision: e.revision}
+	o := leadership.Observation{Resigned: e.resigned, Previous: e.previous, Revision: e.revision}
 	if len(e.line) > 0 {
 		o.Holder = leadership.Holder{
 			Session: e.line[0].lease.id,
 			Token:   e.token,
 			Value:   bytes.Clone(e.line[0].value),
+		}
+		if o.Previous == o.Holder.Session { // it came back
+			o.Previous = ""
 		}
 	}
 	return o

@@ -63,10 +63,15 @@ func (s *session) Watch(ctx context.Context, key string, seen leadership.Observa
 	}
 }
 
-func (s *session) Resign(ctx context.Context, key string, _ []byte) error {
+// Resign takes vote for the sign of a resignation if it is one without a session id.
+func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
+	how := withdrew
+	if sign, err := leadership.ParseVote(vote); err == nil && sign.SessionID == "" {
+		how = resigned
+	}
 	return s.backend.call(ctx, "resign", func() error {
 		if e, ok := s.backend.store.keys[key]; ok {
-			s.backend.store.leave(e, s.lease, true)
+			s.backend.store.leave(e, s.lease, how)
 		}
 		return nil
 	})

@@ -71,7 +71,7 @@ func (s *Store) DeleteKey(key string) (found bool) {
 		found = true
 		e.data = nil
 		if len(e.line) > 0 {
-			s.leave(e, e.line[0].lease, false)
+			s.leave(e, e.line[0].lease, deleted)
 			return
 		}
 		e.resigned = false
@@ -166,7 +166,7 @@ func (s *Store) open(ttl time.Duration) *lease {
 		ended:  make(chan struct{}),
 	}
 	l.renewed = time.Now()
-	l.timer = time.AfterFunc(ttl+s.grace, func() { s.expire(l) })
+	l.timer = time.AfterFunc(ttl+s.grace, s.expire)
 	if s.sessions == nil {
 		s.sessions = make(map[string]*lease)
 	}
@@ -189,21 +189,35 @@ func (s *Store) renew(l *lease) {
 	l.timer.Reset(l.ttl + s.grace)
 }
 
-// expire ends l, unless it was renewed while its timer fired.
-func (s *Store) expire(l *lease) {
+// expire ends every session that is over, the one that was over first at first. A timer that fires just as its session is
+// renewed ends nothing.
+func (s *Store) expire() {
 	s.do(func() {
-		if s.sessions[l.id] == l && time.Since(l.renewed) >= l.ttl+s.grace {
+		now := time.Now()
+		var over []*lease
+		for _, l := range s.sessions {
+			if !now.Before(s.deadline(l)) {
+				over = append(over, l)
+			}
+		}
+		slices.SortFunc(over, func(a, b *lease) int {
+			return cmp.Or(s.deadline(a).Compare(s.deadline(b)), cmp.Compare(a.number, b.number))
+		})
+		for _, l := range over {
 			s.end(l)
 		}
 	})
 }
+
+// deadline is when l ends unless it is renewed.
+func (s *Store) deadline(l *lease) time.Time { return l.renewed.Add(l.ttl + s.grace) }
 
 // end forgets l and frees all that it stands for.
 func (s *Store) end(l *lease) {
 	delete(s.sessions, l.id)
 	l.timer.Stop()
 	for _, e := range slices.Clone(l.stands) {
-		s.leave(e, l, false)
+		s.leave(e, l, ended)
 	}
 	s.wake = append(s.wake, l.ended)
 }

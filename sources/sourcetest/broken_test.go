@@ -142,7 +142,10 @@ func (r *rig) harness() sourcetest.Harness {
 		TTL:           10 * time.Second,
 		ExpiresWithin: 15 * time.Second,
 		LostAttempts:  50,
-		Connect:       func(context.Context) (leadership.Backend, error) { return wrap(r.store.Backend()), nil },
+
+		ResignRemembered: true,
+
+		Connect: func(context.Context) (leadership.Backend, error) { return wrap(r.store.Backend()), nil },
 		DestroySession: func(_ context.Context, id string) error {
 			r.store.DestroySession(id)
 			return nil

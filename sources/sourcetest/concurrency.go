@@ -129,11 +129,11 @@ func neverBack(ctx context.Context, b leadership.Backend, key string) error {
 	var last leadership.Holder
 	for ctx.Err() == nil {
 		o, err := b.Observe(ctx, key)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() == nil:
 			return fmt.Errorf("observe: %w", err)
+		case err != nil:
+			continue // cut short by the end of ctx
 		}
 		if h := o.Holder; h.Session != "" {
 			if h.Token < last.Token || h.Token == last.Token && h.Session != last.Session {

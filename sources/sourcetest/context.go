@@ -3,6 +3,7 @@ package sourcetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/leadership-go/leadership"
@@ -30,7 +31,7 @@ func (t *trial) calls(b leadership.Backend, s leadership.Session, seen leadershi
 		{"Open", func(ctx context.Context) error {
 			opened, err := b.Open(ctx, t.h.TTL)
 			if err == nil {
-				t.after("Session.Close", opened.Close)
+				t.after("Session.Close", opened.Close) //nolint:contextcheck // the close comes after ctx has ended
 			}
 			return err
 		}},
@@ -98,33 +99,33 @@ func watchEnds(tt T, h Harness) {
 	t.elect(holder, t.key)
 	why := errors.New("sourcetest: the caller has gone")
 	for _, s := range []leadership.Session{holder, waiter} {
-		var last leadership.Observation
 		cancelled, cancel := context.WithCancelCause(t.Context())
 		ends := t.start(func(context.Context) (leadership.Observation, error) {
-			for { // spurious returns are allowed
-				o, err := s.Campaign(cancelled, t.key, vote(s))
-				if err != nil {
-					return o, err
-				}
-				if err := s.Watch(cancelled, t.key, o); err != nil || cancelled.Err() != nil {
-					return o, err
-				}
-			}
+			return watchOn(cancelled, s, t.key)
 		})
 		cancel(why)
-		last, err := ends.within(t.h.Prompt, "the end of a watch whose context was cancelled")
+		_, err := ends.within(t.h.Prompt, "the end of a watch whose context was cancelled")
 		t.endedBy("Watch with a context that is cancelled meanwhile", err, why)
 
-		last = t.campaign(s, t.key)
 		err = t.tryFor(t.Context(), 200*time.Millisecond, "Watch with a deadline", func(ctx context.Context) error {
-			for {
-				if err := s.Watch(ctx, t.key, last); err != nil || ctx.Err() != nil {
-					return err
-				}
-			}
+			_, err := watchOn(ctx, s, t.key)
+			return err
 		})
 		t.endedBy("Watch with a deadline", err, context.DeadlineExceeded)
 	}
+}
+
+// watchOn watches through spurious returns, until ctx ends or something fails.
+func watchOn(ctx context.Context, s leadership.Session, key string) (o leadership.Observation, err error) {
+	for range tooOften {
+		if o, err = s.Campaign(ctx, key, vote(s)); err != nil {
+			return o, err
+		}
+		if err = s.Watch(ctx, key, o); err != nil || ctx.Err() != nil {
+			return o, err
+		}
+	}
+	return o, fmt.Errorf("sourcetest: Watch returned %d times while nothing changed", tooOften)
 }
 
 func deadLink(tt T, h Harness) {

@@ -10,6 +10,7 @@ import (
 func resignChecks() []Check {
 	return []Check{
 		{"Resign: gives the key back, and shows it", resignShows},
+		{"Resign: without a sign it gives the key back, and shows no resignation", resignUnsigned},
 		{"Resign: without standing it changes nothing, as often as it is called", resignIdle},
 		{"Resign: withdraws a waiting candidacy", resignWithdraws},
 		{"Observe: Resigned stays false when a holder went in any other way", notResigned},
@@ -32,9 +33,12 @@ func resignShows(tt T, h Harness) {
 	holder, waiter := t.candidate(), t.candidate()
 	t.elect(holder, t.key)
 	t.resign(holder, t.key)
-	t.shows(t.free(b, t.key), true, "the holder resigned and nobody waits")
+	later, again := t.free(b, t.key), t.elect(holder, t.key)
+	if t.h.ResignRemembered {
+		t.shows(later, true, "the holder resigned and nobody waits")
+		t.shows(again, true, "the holder resigned and stood again")
+	}
 
-	t.shows(t.elect(holder, t.key), true, "the holder resigned and stood again")
 	t.campaign(waiter, t.key)
 	elected := t.standing(waiter, t.key)
 	t.resign(holder, t.key)
@@ -44,6 +48,28 @@ func resignShows(tt T, h Harness) {
 	}
 	t.shows(o, true, "the holder resigned and a waiter was elected")
 	t.renew(holder)
+}
+
+// A holder that never believed leaves no sign: somebody else before it may believe still.
+func resignUnsigned(tt T, h Harness) {
+	t := begin(tt, h)
+	b := t.connect()
+	holder, waiter := t.candidate(), t.candidate()
+	unsigned := func() {
+		t.must("Resign", func(ctx context.Context) error { return holder.Resign(ctx, t.key, nil) })
+	}
+	t.elect(holder, t.key)
+	unsigned()
+	t.shows(t.free(b, t.key), false, "the holder resigned without a sign")
+	t.elect(holder, t.key)
+	t.campaign(waiter, t.key)
+	elected := t.standing(waiter, t.key)
+	unsigned()
+	o, err := elected.within(t.h.Prompt, "the waiter's election after the holder resigned without a sign")
+	if err != nil {
+		t.Fatalf("the waiter after the holder resigned without a sign: %v", err)
+	}
+	t.shows(o, false, "the holder resigned without a sign and a waiter was elected")
 }
 
 func resignIdle(tt T, h Harness) {

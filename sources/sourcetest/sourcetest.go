@@ -76,6 +76,9 @@ type Harness struct {
 
 	// ResignHidden says that the store can't show that a holder resigned: [leadership.Observation.Resigned] is never true.
 	ResignHidden bool
+	// ResignRemembered says that a key that nobody holds goes on to show that its last holder resigned, to whoever comes
+	// later. False: only the waiters of that moment must be told.
+	ResignRemembered bool
 	// NoConflict says that votes never share a key with other data, so that [leadership.ErrKeyConflict] can't arise.
 	NoConflict bool
 }

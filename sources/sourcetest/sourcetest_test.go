@@ -104,7 +104,7 @@ func TestWhatAStoreCannotShowIsNotDemanded(t *testing.T) {
 			return hide(o, err)
 		}
 		h := r.harness()
-		h.ResignHidden, h.NoConflict = true, true
+		h.ResignHidden, h.ResignRemembered, h.NoConflict = true, false, true
 		return h
 	}
 	for _, c := range sourcetest.Checks() {

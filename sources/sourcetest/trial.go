@@ -198,9 +198,13 @@ func (t *trial) electWithin(bound time.Duration, s leadership.Session, key strin
 	return o
 }
 
+// tooOften is how many returns of a watch are no longer spurious but a fault: nothing that waits here sees that many changes.
+// Under virtual time it also ends loops in which no time passes.
+const tooOften = 2000
+
 // stand campaigns for key and watches until s holds it.
 func stand(ctx context.Context, s leadership.Session, key string) (leadership.Observation, error) {
-	for {
+	for range tooOften {
 		o, err := s.Campaign(ctx, key, vote(s))
 		if err != nil {
 			return o, fmt.Errorf("campaign: %w", err)
@@ -217,6 +221,7 @@ func stand(ctx context.Context, s leadership.Session, key string) (leadership.Ob
 			return o, fmt.Errorf("while %q holds with token %d: %w", o.Holder.Session, o.Holder.Token, err)
 		}
 	}
+	return leadership.Observation{}, fmt.Errorf("sourcetest: stood for %q %d times in vain", key, tooOften)
 }
 
 // pause waits for d.
@@ -351,7 +356,8 @@ func (t *trial) standing(s leadership.Session, key string) *pending {
 func (t *trial) noticing(b leadership.Backend, s leadership.Session, key string, seen leadership.Observation) *pending {
 	t.Helper()
 	return t.start(func(ctx context.Context) (leadership.Observation, error) {
-		for now := seen; ; {
+		now := seen
+		for range tooOften {
 			if err := s.Watch(ctx, key, now); err != nil {
 				return now, err
 			}
@@ -363,6 +369,7 @@ func (t *trial) noticing(b leadership.Backend, s leadership.Session, key string,
 				return now, nil
 			}
 		}
+		return now, fmt.Errorf("sourcetest: Watch returned %d times while %s went on to hold", tooOften, show(seen.Holder))
 	})
 }
 
