@@ -1,0 +1,204 @@
+package consul
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/leadership-go/leadership"
+)
+
+// backend implements [leadership.Backend].
+type backend struct {
+	settings
+	client      *api.Client
+	transport   *http.Transport // nil for a client that was given
+	credentials *credentials
+
+	mu       sync.Mutex
+	holdings map[place]holding
+	ours     string // a session that we opened or adopted, "" before the first
+}
+
+// place is a session's standing in a key.
+type place struct{ session, key string }
+
+// holding is what a session remembers about a key from when it got it.
+type holding struct {
+	token       uint64
+	createIndex uint64
+	lockIndex   uint64
+	resigned    bool
+	previous    string
+}
+
+func newBackend(agent leadership.ConsulConfig, s settings) (leadership.Backend, error) {
+	tokens, err := newCredentials(s)
+	if err != nil {
+		return nil, err
+	}
+	b := &backend{settings: s, client: s.client, credentials: tokens, holdings: make(map[place]holding)}
+	if b.client == nil {
+		if b.client, b.transport, err = newClient(agent, s); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// Open creates a session at the store.
+func (b *backend) Open(ctx context.Context, ttl time.Duration) (leadership.Session, error) {
+	if err := b.checkTTL("session TTL", ttl); err != nil {
+		return nil, err
+	}
+	id, err := b.createSession(ctx, ttl)
+	if err != nil {
+		return nil, err
+	}
+	return b.newSession(id, ttl, false), nil
+}
+
+// Attach adopts a session. Its TTL is what the store says; for a session without one, which lives until a
+// check or an operator ends it, what the caller says.
+func (b *backend) Attach(ctx context.Context, id string, ttl time.Duration) (leadership.Session, error) {
+	granted, err := b.renewSession(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if granted == 0 {
+		granted = ttl
+	}
+	if granted <= 0 {
+		return nil, leadership.InvalidConfig("session TTL", ttl, "must be positive")
+	}
+	return b.newSession(id, granted, true), nil
+}
+
+func (b *backend) newSession(id string, ttl time.Duration, attached bool) *session {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ours = id
+	return &session{backend: b, id: id, ttl: ttl, attached: attached, signs: make(map[string]sign)}
+}
+
+// Observe reads the key through the cluster's leader, which asks a quorum first.
+func (b *backend) Observe(ctx context.Context, key string) (leadership.Observation, error) {
+	state, err := b.readKey(ctx, key)
+	if err != nil {
+		return leadership.Observation{}, err
+	}
+	return b.observation(state), nil
+}
+
+// Lifetime answers with the whole TTL of a session that lives, because Consul does not tell when it was renewed. For one
+// without a TTL it is the lock-delay: what its maker thought a holder needs to notice the end.
+func (b *backend) Lifetime(ctx context.Context, id string) (time.Duration, error) {
+	entry, err := b.sessionInfo(ctx, id, true)
+	if err != nil || entry == nil {
+		return 0, err
+	}
+	ttl, err := sessionTTL(entry)
+	if err != nil {
+		return 0, err
+	}
+	if ttl == 0 {
+		return max(entry.LockDelay, leastLockDelay), nil
+	}
+	return ttl, nil
+}
+
+// Close closes idle connections. A client that was given stays as it is.
+func (b *backend) Close() error {
+	if b.transport != nil {
+		b.transport.CloseIdleConnections()
+	}
+	return nil
+}
+
+// observation is what a key's state means to an election.
+func (b *backend) observation(state keyState) leadership.Observation {
+	o := leadership.Observation{Revision: state.index}
+	switch entry := state.entry; {
+	case entry == nil:
+	case entry.Session != "":
+		o.Holder = leadership.Holder{Session: entry.Session, Token: entry.ModifyIndex, Value: entry.Value}
+		if h, ok := b.recall(entry); ok {
+			o.Holder.Token, o.Resigned, o.Previous = h.token, h.resigned, h.previous
+		}
+	default:
+		if vote, err := leadership.ParseVote(entry.Value); err == nil {
+			o.Resigned, o.Previous = vote.SessionID == "", vote.SessionID
+		}
+	}
+	return o
+}
+
+// recall returns what is remembered of the holding that entry shows, if it still is that one. A plain write to a held
+// key sets LockIndex to 0 and moves ModifyIndex; a new holding has another CreateIndex or LockIndex.
+//
+// Two of our sessions' holdings can't be mistaken for each other even where an operator's writes make these equal: only our own
+// Campaign takes the key, and it forgets the old holding before it asks for a new one.
+func (b *backend) recall(entry *api.KVPair) (holding, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h, ok := b.holdings[place{entry.Session, entry.Key}]
+	same := ok && h.createIndex == entry.CreateIndex && h.token <= entry.ModifyIndex &&
+		(entry.LockIndex == h.lockIndex || entry.LockIndex == 0)
+	return h, same
+}
+
+// remember notes a holding. Of two calls the one with the higher token wins, whatever their order.
+func (b *backend) remember(p place, h holding) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.holdings[p].token < h.token {
+		b.holdings[p] = h
+	}
+}
+
+func (b *backend) forget(p place) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.holdings, p)
+}
+
+// forgetSession forgets all holdings of a session.
+func (b *backend) forgetSession(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for p := range b.holdings {
+		if p.session == id {
+			delete(b.holdings, p)
+		}
+	}
+}
+
+// own is the id of a session of ours, live or not.
+func (b *backend) own() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ours
+}
+
+// sessionTTL is what the store granted a session, 0 when it has none.
+func sessionTTL(entry *api.SessionEntry) (time.Duration, error) {
+	if entry.TTL == "" {
+		return 0, nil
+	}
+	ttl, err := time.ParseDuration(entry.TTL)
+	if err != nil {
+		return 0, fmt.Errorf("consul: session %s: TTL: %w", entry.ID, err)
+	}
+	if ttl < 0 {
+		return 0, fmt.Errorf("consul: session %s: %w: %q", entry.ID, errTTL, entry.TTL)
+	}
+	return ttl, nil
+}
+
+// errTTL: a session's TTL at the store makes no sense.
+var errTTL = errors.New("negative TTL")

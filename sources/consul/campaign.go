@@ -1,0 +1,117 @@
+package consul
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/leadership-go/leadership"
+)
+
+// maxRaces bounds how often Campaign starts anew because somebody else changed the key between its read and its write.
+const maxRaces = 8
+
+// errRaces: the key changed each time that Campaign had read it.
+var errRaces = errors.New("the key changes too fast")
+
+// Campaign reads the key and takes it when it is free. While somebody else holds it that costs a linearizable read of
+// the key and a cheap one of the own session, and writes nothing.
+//
+// What is there may change between the read and the write. The transaction therefore names the index that was read: where
+// somebody else wrote since, even without holding, it is rolled back and everything starts anew. One case is
+// usual: the sign of a member that resigned is removed while its successor is about to take the key.
+func (s *session) Campaign(ctx context.Context, key string, value []byte) (leadership.Observation, error) {
+	for range maxRaces {
+		state, err := s.backend.readKey(ctx, key)
+		if err != nil {
+			return leadership.Observation{}, err
+		}
+		o := s.backend.observation(state)
+		if o.Holder.Session == s.id {
+			return s.recognize(state.entry, o), nil
+		}
+		s.backend.forget(place{s.id, key})
+		if o.Holder.Session != "" {
+			return s.unlessDead(ctx, o)
+		}
+		if err := conflict(key, state.entry); err != nil {
+			return leadership.Observation{}, err
+		}
+		o, verdict, err := s.take(ctx, key, value, state, o)
+		switch {
+		case err != nil:
+			return leadership.Observation{}, err
+		case verdict == verdictDelayed:
+			o.Delayed = true
+			return s.unlessDead(ctx, o)
+		case o.Holder.Session == s.id:
+			return o, nil
+		}
+	}
+	return leadership.Observation{}, fmt.Errorf("consul: campaign for key %s: %w", key, errRaces)
+}
+
+// take holds the key if it is still as state shows it.
+func (s *session) take(ctx context.Context, key string, value []byte, state keyState, o leadership.Observation) (leadership.Observation, verdict, error) {
+	guard := &api.KVTxnOp{Verb: api.KVCheckNotExists, Key: key}
+	if state.entry != nil {
+		guard = &api.KVTxnOp{Verb: api.KVCheckIndex, Key: key, Index: state.entry.ModifyIndex}
+	}
+	entry, verdict, err := s.backend.transact(ctx, "campaign for key "+key, guard,
+		&api.KVTxnOp{Verb: api.KVLock, Key: key, Session: s.id, Value: value})
+	if err != nil || entry == nil {
+		return o, verdict, err
+	}
+	s.unleave(key)
+	s.backend.remember(place{s.id, key}, holding{
+		token:       entry.ModifyIndex,
+		createIndex: entry.CreateIndex,
+		lockIndex:   entry.LockIndex,
+		resigned:    o.Resigned,
+		previous:    o.Previous,
+	})
+	o.Holder = leadership.Holder{Session: s.id, Token: entry.ModifyIndex, Value: value}
+	o.Revision = entry.ModifyIndex
+	return o, verdict, nil
+}
+
+// recognize returns o for a key that this session holds already. A holding that we know nothing of, because the answer to
+// our request was lost or another process got it for an attached session, has the index of this first sight as its token: no later
+// holding can have that or a lower one.
+func (s *session) recognize(entry *api.KVPair, o leadership.Observation) leadership.Observation {
+	p := place{s.id, entry.Key}
+	if _, ok := s.backend.recall(entry); !ok {
+		s.backend.forget(p)
+		s.backend.remember(p, holding{token: entry.ModifyIndex, createIndex: entry.CreateIndex, lockIndex: entry.LockIndex})
+	}
+	s.unleave(entry.Key)
+	return o
+}
+
+// unlessDead returns o, or ErrSessionLost when the own session is gone, so that a candidate with a dead session does not wait for ever.
+// The read may be stale and thus miss a new session: then a renewal decides.
+func (s *session) unlessDead(ctx context.Context, o leadership.Observation) (leadership.Observation, error) {
+	entry, err := s.backend.sessionInfo(ctx, s.id, false)
+	if err != nil {
+		return leadership.Observation{}, err
+	}
+	if entry == nil {
+		if err := s.Renew(ctx); err != nil {
+			return leadership.Observation{}, err
+		}
+	}
+	return o, nil
+}
+
+// conflict is an error when a key that nobody holds carries somebody else's data.
+func conflict(key string, entry *api.KVPair) error {
+	if entry == nil || len(entry.Value) == 0 {
+		return nil
+	}
+	if _, err := leadership.ParseVote(entry.Value); err != nil {
+		return fmt.Errorf("consul: campaign for key %s: %w (%w)", key, leadership.ErrKeyConflict, err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package consul
+
+import (
+	"time"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// Option sets how a backend talks to Consul and what its sessions are like.
+type Option func(*settings)
+
+// settings collects the options; the zero value of each means its default.
+type settings struct {
+	client     *api.Client
+	address    string
+	tls        *api.TLSConfig
+	token      string
+	tokenFile  string
+	namespace  string
+	partition  string
+	datacenter string
+
+	sessionName   string
+	node          string
+	nodeChecks    []string
+	serviceChecks []api.ServiceCheck
+	behavior      string
+	lockDelay     *time.Duration
+	minTTL        time.Duration
+}
+
+// WithClient uses an existing client, which is not closed with the backend. Address, TLS and the environment
+// are then the client's own; the other options apply to each request.
+func WithClient(c *api.Client) Option { return func(s *settings) { s.client = c } }
+
+// WithAddress sets the agent's HTTP API: "host:port", a URL with http or https, or "unix:///path". Default: what the configuration says,
+// then CONSUL_HTTP_ADDR, then localhost:8500.
+func WithAddress(address string) Option { return func(s *settings) { s.address = address } }
+
+// WithTLS speaks HTTPS as described by t, in place of the environment's CONSUL_CACERT and so on.
+func WithTLS(t api.TLSConfig) Option { return func(s *settings) { s.tls = &t } }
+
+// WithToken sets the ACL token. Default: CONSUL_HTTP_TOKEN_FILE, then CONSUL_HTTP_TOKEN, then what the agent uses by itself.
+func WithToken(token string) Option { return func(s *settings) { s.token = token } }
+
+// WithTokenFile reads the ACL token from a file: once at the start, and again after the store has refused the token, so that a
+// token can be replaced while members run. The same holds for CONSUL_HTTP_TOKEN_FILE.
+func WithTokenFile(path string) Option { return func(s *settings) { s.tokenFile = path } }
+
+// WithNamespace sets the namespace of sessions and keys (Consul Enterprise). Default: CONSUL_NAMESPACE.
+func WithNamespace(namespace string) Option { return func(s *settings) { s.namespace = namespace } }
+
+// WithPartition sets the admin partition of sessions and keys (Consul Enterprise). Default: CONSUL_PARTITION.
+func WithPartition(partition string) Option { return func(s *settings) { s.partition = partition } }
+
+// WithDatacenter holds the election in that datacenter instead of the agent's own. A session belongs to a node, and
+// the agent's is unknown there: name one with [WithNode].
+func WithDatacenter(datacenter string) Option {
+	return func(s *settings) { s.datacenter = datacenter }
+}
+
+// WithNode names the registered node that sessions belong to; they end when it is deregistered. Default: the agent's node.
+func WithNode(name string) Option { return func(s *settings) { s.node = name } }
+
+// WithNodeChecks makes a session end as soon as one of these checks of its node turns critical, long before
+// its TTL: "serfHealth" is the cluster's own failure detector. Default none, because a short disturbance of
+// the network would end the term of a leader that works. With checks the lock-delay is one TTL by default, and may not be less.
+func WithNodeChecks(ids ...string) Option { return func(s *settings) { s.nodeChecks = ids } }
+
+// WithServiceChecks makes a session end as soon as one of these checks of its node's services turns critical. What is said
+// at [WithNodeChecks] holds for them, too.
+func WithServiceChecks(checks ...api.ServiceCheck) Option {
+	return func(s *settings) { s.serviceChecks = checks }
+}
+
+// WithKeptKeys leaves the key, with the last leader's vote, at the store when its session ends (behaviour "release"), as the
+// Java library does. Default: the key is deleted.
+func WithKeptKeys() Option { return func(s *settings) { s.behavior = api.SessionBehaviorRelease } }
+
+// WithLockDelay sets for how long nobody gets the key after a session ended while it held it; a resignation is not
+// followed by any. Between 0 and 60 s; Consul counts in whole milliseconds, and 0 means the smallest it knows, 1 ms. Default: 1 ms, or one TTL
+// when the session has checks. More than the default only makes failover slower.
+func WithLockDelay(d time.Duration) Option { return func(s *settings) { s.lockDelay = &d } }
+
+// WithMinTTL sets the least TTL that is accepted, for servers whose session_ttl_min is not the usual 10 s.
+func WithMinTTL(d time.Duration) Option { return func(s *settings) { s.minTTL = d } }
+
+// WithSessionName sets the name of the sessions, which only people read. Default: election and instance.
+func WithSessionName(name string) Option { return func(s *settings) { s.sessionName = name } }

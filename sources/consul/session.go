@@ -1,0 +1,133 @@
+package consul
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// session implements [leadership.Session].
+type session struct {
+	backend  *backend
+	id       string
+	ttl      time.Duration
+	attached bool
+
+	mu    sync.Mutex
+	signs map[string]sign
+}
+
+// sign is what a resignation left in a key.
+type sign struct {
+	value []byte
+	index uint64 // the key's ModifyIndex with the sign in it, 0 when the answer was lost
+}
+
+func (s *session) ID() string { return s.id }
+
+func (s *session) TTL() time.Duration { return s.ttl }
+
+func (s *session) Renew(ctx context.Context) error {
+	_, err := s.backend.renewSession(ctx, s.id)
+	return err
+}
+
+// Resign replaces the vote by the sign and releases the key, in one transaction. Waiters' watches return with it, and the key
+// is free at once: lock-delay follows only a session that ends while it holds. The session lives on; Close ends it.
+//
+// The sign stays until Close, so that waiters find it: they read the key again right after their watch returned,
+// while Close comes one round trip later and destroys the session first. A waiter that comes later still finds no
+// key, and no session that could believe in it.
+func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	s.backend.forget(place{s.id, key})
+	earlier, leftBefore := s.leave(key, sign{value: vote})
+	entry, verdict, err := s.backend.transact(ctx, "release key "+key,
+		&api.KVTxnOp{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote})
+	switch {
+	case err != nil:
+		return err // the sign may be there: Close looks
+	case entry != nil:
+		s.leave(key, sign{value: vote, index: entry.ModifyIndex})
+		return nil
+	case verdict != verdictNotHeld:
+		return nil
+	case leftBefore:
+		s.leave(key, earlier)
+	default:
+		s.unleave(key)
+	}
+	return nil
+}
+
+// Close destroys the session, unless it is somebody else's, and then removes what Resign left behind. It may be repeated after an error.
+func (s *session) Close(ctx context.Context) error {
+	var errs []error
+	if !s.attached {
+		errs = append(errs, s.backend.destroySession(ctx, s.id))
+	}
+	s.backend.forgetSession(s.id)
+	for key, left := range s.left() {
+		err := s.sweep(ctx, key, left)
+		if err == nil {
+			s.unleave(key)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// sweep deletes key if nobody holds it and the sign still stands there. A transaction guards the deletion by the index at
+// which the sign was written or seen: who took the key since keeps it.
+func (s *session) sweep(ctx context.Context, key string, left sign) error {
+	if left.index == 0 {
+		state, err := s.backend.readKey(ctx, key)
+		if err != nil {
+			return err
+		}
+		if state.entry == nil || state.entry.Session != "" || string(state.entry.Value) != string(left.value) {
+			return nil
+		}
+		left.index = state.entry.ModifyIndex
+	}
+	if s.attached {
+		// Our session lives on, so that a waiter that misses the sign would wait for its end. Give it a
+		// moment; when somebody takes the key, that ends the wait, and the deletion below does nothing.
+		if _, err := s.backend.awaitKey(ctx, key, left.index, sweepDelay); err != nil {
+			return err
+		}
+	}
+	return s.backend.deleteKey(ctx, key, left.index)
+}
+
+// sweepDelay is how long the sign of an attached session waits for a successor to read it.
+const sweepDelay = 500 * time.Millisecond
+
+// leave notes a sign and returns the one noted before.
+func (s *session) leave(key string, left sign) (before sign, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, ok = s.signs[key]
+	s.signs[key] = left
+	return before, ok
+}
+
+// unleave forgets the sign in key.
+func (s *session) unleave(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.signs, key)
+}
+
+// left is a copy of all signs.
+func (s *session) left() map[string]sign {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.signs)
+}

@@ -1,0 +1,148 @@
+package consul
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/leadership-go/leadership"
+)
+
+func TestResignAndClose(t *testing.T) {
+	released := committed(api.KVPair{ModifyIndex: 20, CreateIndex: 8})
+	notHeld := rolledBack(&api.TxnError{What: `failed to unlock key "services/app/leader", lock isn't held, or is held by another session`})
+	lost := answer{status: http.StatusInternalServerError, body: "the answer was lost"}
+	yes := answer{body: "true"}
+	sign := api.KVPair{ModifyIndex: 20, Value: voteOf("")}
+	for _, c := range []struct {
+		name    string
+		resigns int
+		answers map[string][]answer
+		want    string // the requests
+		cas     string // the index that guards the deletion
+	}{
+		{"release, then destroy, then remove the sign", 1, map[string][]answer{"txn": {released}, "destroy": {yes}, "delete": {yes}}, "txn destroy delete", "20"},
+		{"without standing nothing is left to remove", 1, map[string][]answer{"txn": {notHeld}, "destroy": {yes}}, "txn destroy", ""},
+		{"resigned twice, the sign is still removed", 2, map[string][]answer{"txn": {released, notHeld}, "destroy": {yes}, "delete": {yes}}, "txn txn destroy delete", "20"},
+		{"whose answer was lost: the sign is looked for", 1, map[string][]answer{"txn": {lost}, "destroy": {yes}, "get": {found(21, sign)}, "delete": {yes}}, "txn destroy get delete", "20"},
+		{"whose answer was lost and that is repeated", 2, map[string][]answer{"txn": {lost, notHeld}, "destroy": {yes}, "get": {found(21, sign)}, "delete": {yes}}, "txn txn destroy get delete", "20"},
+		{"whose answer was lost: somebody has taken the key", 1, map[string][]answer{"txn": {lost}, "destroy": {yes}, "get": {found(22, api.KVPair{ModifyIndex: 22, Session: idTwo, Value: voteOf("")})}}, "txn destroy get", ""},
+		{"whose answer was lost: somebody else's data is there", 1, map[string][]answer{"txn": {lost}, "destroy": {yes}, "get": {found(22, api.KVPair{ModifyIndex: 22, Value: []byte("x")})}}, "txn destroy get", ""},
+		{"whose answer was lost: nothing is there", 1, map[string][]answer{"txn": {lost}, "destroy": {yes}, "get": {missing(22)}}, "txn destroy get", ""},
+		{"somebody has taken the key: the deletion does nothing", 1, map[string][]answer{"txn": {released}, "destroy": {yes}, "delete": {{body: "false"}}}, "txn destroy delete", "20"},
+		{"without resigning", 0, map[string][]answer{"destroy": {yes}}, "destroy", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, a := with(t, c.answers)
+			s := ours(b)
+			for range c.resigns {
+				err := s.Resign(t.Context(), key, voteOf(""))
+				if failed := err != nil; failed != (c.answers["txn"] != nil && strings.Contains(c.name, "lost") && len(a.got("txn")) == 1) {
+					t.Errorf("Resign: %v", err)
+				}
+			}
+			if err := s.Close(t.Context()); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if got := a.kinds(); got != c.want {
+				t.Errorf("requests: %s; want %s", got, c.want)
+			}
+			for _, r := range a.got("delete") {
+				if r.query["cas"] != c.cas {
+					t.Errorf("deleted with %v; want the guard %s", r.query, c.cas)
+				}
+			}
+			if err := s.Close(t.Context()); err != nil {
+				t.Errorf("Close again: %v", err)
+			}
+			if n := len(a.got("delete")) + len(a.got("get")); n > 2 {
+				t.Errorf("Close again looked for the sign again: %s", a.kinds())
+			}
+		})
+	}
+}
+
+func TestCloseReportsWhatFailedAndMayBeRepeated(t *testing.T) {
+	bad, yes := answer{status: http.StatusServiceUnavailable, body: "later"}, answer{body: "true"}
+	b, a := with(t, map[string][]answer{
+		"txn": {committed(api.KVPair{ModifyIndex: 20})}, "destroy": {bad, yes}, "delete": {bad, yes},
+	})
+	s := ours(b)
+	if err := s.Resign(t.Context(), key, voteOf("")); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Close(t.Context())
+	check(t, err, errTransient, "destroy session "+idOne)
+	check(t, err, errTransient, "remove the sign in key "+key)
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := a.kinds(); got != "txn destroy delete destroy delete" {
+		t.Errorf("requests: %s", got)
+	}
+}
+
+func TestWinningAgainKeepsTheKey(t *testing.T) {
+	yes := answer{body: "true"}
+	b, a := with(t, map[string][]answer{
+		"txn":     {committed(api.KVPair{ModifyIndex: 20}), committed(api.KVPair{ModifyIndex: 21, CreateIndex: 8, LockIndex: 2})},
+		"get":     {found(20, api.KVPair{ModifyIndex: 20, Value: voteOf("")})},
+		"destroy": {yes},
+	})
+	s := ours(b)
+	if err := s.Resign(t.Context(), key, voteOf("")); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := s.Campaign(t.Context(), key, voteOf(idOne)); err != nil || o.Holder.Token != 21 || !o.Resigned {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.kinds(); got != "txn get txn destroy" {
+		t.Errorf("requests: %s", got)
+	}
+	if n := len(b.holdings); n != 0 {
+		t.Errorf("%d holdings of a closed session are remembered", n)
+	}
+}
+
+// The session of an attached member lives on, so that only the sign tells that it resigned: somebody must have a chance to read it.
+func TestAttachedSessionLeavesItsSignForAMoment(t *testing.T) {
+	b, a := with(t, map[string][]answer{
+		"renew": {live(idTwo, "10s")}, "txn": {committed(api.KVPair{ModifyIndex: 20})},
+		"get": {found(25, api.KVPair{ModifyIndex: 25, Session: idOne})}, "delete": {{body: "false"}},
+	})
+	s, err := b.Attach(t.Context(), idTwo, leastLockDelay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Resign(t.Context(), key, voteOf("")), s.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.kinds(); got != "renew txn get delete" {
+		t.Errorf("requests: %s", got)
+	}
+	if q := a.got("get")[0].query; q["index"] != "20" || q["wait"] != "500ms" {
+		t.Errorf("waited with %v", q)
+	}
+}
+
+func TestKeysThatConsulWouldRedirectAreRefusedByEveryCall(t *testing.T) {
+	b, _ := with(t, nil)
+	s := ours(b)
+	for name, call := range map[string]func(context.Context) error{
+		"Observe":  func(ctx context.Context) error { _, err := b.Observe(ctx, "a//b"); return err },
+		"Campaign": func(ctx context.Context) error { _, err := s.Campaign(ctx, "a//b", nil); return err },
+		"Watch":    func(ctx context.Context) error { return s.Watch(ctx, "a//b", leadership.Observation{}) },
+		"Resign":   func(ctx context.Context) error { return s.Resign(ctx, "a//b", nil) },
+	} {
+		if err := call(t.Context()); !errors.Is(err, leadership.ErrInvalidConfig) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package consul
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/leadership-go/leadership"
+)
+
+const (
+	// watchWait is how long Consul may hold one blocking query; it adds up to a sixteenth.
+	watchWait = 10 * time.Second
+	// watchGrace is how much longer than that the answer may take: then the link or the agent is dead.
+	watchGrace = 5 * time.Second
+	// leastPause and mostPause bound the wait before a query is repeated whose predecessor returned early with nothing new.
+	leastPause = 50 * time.Millisecond
+	mostPause  = time.Second
+)
+
+// Watch repeats blocking queries until one shows another state than seen. Each is bounded on both sides, so that
+// neither a dead link nor a stuck agent keeps it silent. The return of a query is no change by itself: a wait that is over
+// returns, too, and so may writes to other keys.
+//
+// An index that went backwards, as after the restoration of a snapshot, makes the next query start
+// without one, as Consul's documentation asks; indexes from before say nothing then, the content decides.
+func (s *session) Watch(ctx context.Context, key string, seen leadership.Observation) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	since := seen.Revision
+	index := max(seen.Revision, 1)
+	pause := leastPause
+	for {
+		asked := time.Now()
+		state, err := s.backend.awaitKey(ctx, key, index, watchWait)
+		if err != nil {
+			return err
+		}
+		rewound := state.index < index
+		if rewound {
+			since = 0
+			if state.entry != nil {
+				since = state.entry.ModifyIndex
+			}
+		}
+		if changed(state, seen, since) {
+			return nil
+		}
+		index = state.index
+		if rewound {
+			index = 0
+		}
+		if time.Since(asked) >= mostPause {
+			pause = leastPause
+			continue
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return fmt.Errorf("consul: watch key %s: %w", key, err)
+		}
+		pause = min(2*pause, mostPause)
+	}
+}
+
+// changed says whether state is not what seen showed. since is the index up to which seen, or a query after a rewind, knows the key.
+func changed(state keyState, seen leadership.Observation, since uint64) bool {
+	if state.entry == nil {
+		return seen.Holder.Session != "" || seen.Resigned || seen.Previous != ""
+	}
+	return state.entry.Session != seen.Holder.Session || state.entry.ModifyIndex > since
+}
+
+// sleep waits for d or the end of ctx, whose cause it returns.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
