@@ -24,7 +24,7 @@ func (p *PanicError) Error() string {
 // goexit is the value of a PanicError for a callback that called runtime.Goexit.
 const goexit = "runtime.Goexit"
 
-// call runs user code: every way into a callback leads through here or through [serial.deliver].
+// call runs user code: every way into a callback leads through here or through the deliver methods of [serial].
 func (s *Subscription) call(f func()) {
 	returned := false
 	defer func() {
@@ -62,7 +62,7 @@ func insideCallback() bool {
 				continue
 			}
 			switch name, _ := strings.CutPrefix(frame.Function, pkg); name {
-			case "(*Subscription).call", "(*serial[...]).deliver":
+			case "(*Subscription).call", "(*serial[...]).deliver", "(*serial[...]).deliverNext":
 				return true
 			}
 		}

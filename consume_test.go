@@ -141,7 +141,8 @@ func TestSeq(t *testing.T) {
 					t.Error("the panic did not arrive")
 				}
 			}()
-			for range FromSeq(endless).Seq(t.Context()) {
+			for _, err := range FromSeq(endless).Seq(t.Context()) {
+				t.Log(err)
 				panic("mine")
 			}
 		})
@@ -151,8 +152,11 @@ func TestSeq(t *testing.T) {
 			f := newFeed[string](8, nil)
 			f.publish([]string{"a", "b"})
 			n := 0
-			for range f.observable().Seq(t.Context()) {
-				for range f.observable().Seq(t.Context()) {
+			for _, err := range f.observable().Seq(t.Context()) {
+				for _, inner := range f.observable().Seq(t.Context()) {
+					if err != nil || inner != nil {
+						t.Error(err, inner)
+					}
 					n++
 					break
 				}

@@ -91,16 +91,16 @@ func ExampleCreate() {
 			}
 		})
 	})
-	for n := range ticks.Seq(context.Background()) {
-		fmt.Println(n)
+	for n, err := range ticks.Seq(context.Background()) {
+		fmt.Println(n, err)
 		if n == 3 {
 			break
 		}
 	}
 	// Output:
-	// 1
-	// 2
-	// 3
+	// 1 <nil>
+	// 2 <nil>
+	// 3 <nil>
 }
 
 func ExampleDefer() {

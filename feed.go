@@ -1,6 +1,9 @@
 package leadership
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // defaultMailbox is the size of a mailbox where neither the source nor the subscriber chose one.
 const defaultMailbox = 256
@@ -23,6 +26,7 @@ type feed[T any] struct {
 
 	runMu      sync.Mutex
 	head, tail *mailbox[T] // mailboxes that wait for a runner
+	runner     func()      // f.run, made once
 	spare      bool        // a runner is on its way to take one
 }
 
@@ -33,7 +37,9 @@ func newFeed[T any](capacity int, coalesce func(queued, next T) bool) *feed[T] {
 	if capacity < 1 {
 		capacity = defaultMailbox
 	}
-	return &feed[T]{capacity: capacity, coalesce: coalesce}
+	f := &feed[T]{capacity: capacity, coalesce: coalesce}
+	f.runner = f.run
+	return f
 }
 
 // publish delivers events to every subscriber's mailbox and makes replay what a later subscriber gets first, in one step. It never waits
@@ -46,8 +52,7 @@ func (f *feed[T]) publish(replay []T, events ...T) {
 		return
 	}
 	f.replay = replay
-	for i := len(f.boxes) - 1; i >= 0; i-- { // downwards: remove moves the last one, which was served, to i
-		m := f.boxes[i]
+	for _, m := range slices.Backward(f.boxes) { // backwards, as remove puts the last one, which was served, in the place of m
 		fits, wake := m.put(events, f.coalesce)
 		if wake {
 			woken.add(m)
@@ -157,12 +162,12 @@ func (f *feed[T]) call() {
 		return
 	}
 	f.spare = true
-	go f.run(true)
+	go f.runner()
 }
 
 // run serves mailboxes until none waits.
-func (f *feed[T]) run(spare bool) {
-	for {
+func (f *feed[T]) run() {
+	for spare := true; ; {
 		f.runMu.Lock()
 		if spare {
 			spare, f.spare = false, false

@@ -1,6 +1,9 @@
 package leadership
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // mailbox is one subscriber's end of a [feed].
 type mailbox[T any] struct {
@@ -32,7 +35,7 @@ func (m *mailbox[T]) put(events []T, coalesce func(queued, next T) bool) (fits, 
 	fits = true
 	if m.first == len(m.queue) {
 		// What is published together always fits an empty mailbox, uncopied: append copies before it writes.
-		m.queue, m.first, m.own = events[:len(events):len(events)], 0, false
+		m.queue, m.first, m.own = slices.Clip(events), 0, false
 	} else {
 		for _, e := range events {
 			if len(m.queue)-m.first >= m.limit && !m.squeeze(e, coalesce) {

@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +95,16 @@ func TestGrammar(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what completes early asks its source for nothing more", func(t *testing.T) {
+		asked := 0
+		upTo(FromSeq(func(yield func(int) bool) {
+			for asked = 1; yield(asked); asked++ {
+			}
+		}), 3).Subscribe(nil)
+		if asked != 3 {
+			t.Errorf("asked for %d values", asked)
+		}
+	})
 	t.Run("Never does nothing until unsubscribed", func(t *testing.T) {
 		var r trace
 		sub := r.subscribe(Never[string](), nil)
@@ -214,7 +222,7 @@ func TestCancellationIsItsOwnCause(t *testing.T) {
 	})
 	t.Run("a context that never ends is left alone", func(t *testing.T) {
 		var r trace
-		<-r.subscribe(Just("a"), nil, WithContext(context.Background())).Done() //nolint:usetesting // one without Done is the point
+		<-r.subscribe(Just("a"), nil, WithContext(context.Background())).Done()
 		r.is(t, "a |")
 	})
 }
@@ -319,354 +327,6 @@ func TestReleasesUpstreamOnce(t *testing.T) {
 	})
 }
 
-func TestUnsubscribeWaits(t *testing.T) {
-	t.Run("from outside, until the running callback has returned", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFeed[string](8, nil)
-			returned := false
-			sub := f.observable().Subscribe(func(string) {
-				time.Sleep(time.Hour)
-				returned = true
-			})
-			f.publish(nil, "a", "b")
-			synctest.Wait()
-			began := time.Now()
-			sub.Unsubscribe()
-			if !returned || time.Since(began) != time.Hour {
-				t.Errorf("waited %v", time.Since(began))
-			}
-		})
-	})
-	t.Run("for the function of an operator too", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFeed[string](8, nil)
-			returned := false
-			var r trace
-			sub := r.subscribe(mapped(f.observable(), func(v string) string {
-				time.Sleep(time.Hour)
-				returned = true
-				return v
-			}), nil)
-			f.publish(nil, "a")
-			synctest.Wait()
-			sub.Unsubscribe()
-			if !returned {
-				t.Error("it still runs")
-			}
-			r.is(t, "")
-		})
-	})
-	t.Run("from inside a callback it returns at once, and nothing follows", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFeed[string](8, nil)
-			var r trace
-			var sub *Subscription
-			sub = r.subscribe(f.observable(), func(string) {
-				sub.Unsubscribe()
-				sub.Unsubscribe()
-			})
-			f.publish(nil, "a", "b")
-			f.close(nil)
-			<-sub.Done()
-			r.is(t, "a")
-		})
-	})
-	t.Run("two callbacks that unsubscribe each other do not wait for each other", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFeed[string](8, nil)
-			var subs [2]*Subscription
-			var both sync.WaitGroup
-			both.Add(2)
-			for i := range subs {
-				subs[i] = f.observable().Subscribe(func(string) {
-					both.Done()
-					both.Wait()
-					subs[1-i].Unsubscribe()
-				})
-			}
-			f.publish(nil, "a")
-			for _, s := range subs {
-				<-s.Done()
-			}
-		})
-	})
-	t.Run("the same from terminals, deep stacks and through Create", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			var outs [2]Observer[string]
-			var subs [2]*Subscription
-			var both sync.WaitGroup
-			both.Add(2)
-			for i := range subs {
-				subs[i] = Create(func(_ *Scope, out Observer[string]) { outs[i] = out }).Subscribe(nil, OnComplete(func() {
-					both.Done()
-					both.Wait()
-					deep(300, subs[1-i].Unsubscribe)
-				}))
-			}
-			go outs[0].Complete()
-			outs[1].Complete()
-			for _, s := range subs {
-				<-s.Done()
-			}
-		})
-	})
-	t.Run("a release function may unsubscribe", func(t *testing.T) {
-		var sub *Subscription
-		sub = New(func(s *Scope, _ Observer[int]) { s.OnEnd(func() { sub.Unsubscribe() }) }).Subscribe(nil)
-		sub.Unsubscribe()
-		<-sub.Done()
-	})
-	t.Run("several at a time all wait", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFeed[string](8, nil)
-			var returned atomic.Bool
-			sub := f.observable().Subscribe(func(string) {
-				time.Sleep(time.Hour)
-				returned.Store(true)
-			})
-			f.publish(nil, "a")
-			synctest.Wait()
-			var all sync.WaitGroup
-			for range 10 {
-				all.Go(func() {
-					sub.Unsubscribe()
-					if !returned.Load() {
-						t.Error("one did not wait")
-					}
-				})
-			}
-			all.Wait()
-		})
-	})
-	t.Run("unsubscribed at any moment, nothing comes after", func(t *testing.T) {
-		f := newFeed[int](1<<20, nil)
-		var publisher sync.WaitGroup
-		stop := make(chan struct{})
-		publisher.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-					f.publish(nil, i)
-					runtime.Gosched()
-				}
-			}
-		})
-		for range 500 {
-			var over atomic.Bool
-			var calls atomic.Int32
-			sub := f.observable().Subscribe(func(int) {
-				if over.Load() {
-					t.Error("called after Unsubscribe had returned")
-				}
-				if calls.Add(1) != 1 {
-					t.Error("calls overlap")
-				}
-				calls.Add(-1)
-			})
-			runtime.Gosched()
-			sub.Unsubscribe()
-			over.Store(true)
-		}
-		close(stop)
-		publisher.Wait()
-	})
-}
-
-// deep calls f with n more frames on the stack.
-func deep(n int, f func()) {
-	if n == 0 {
-		f()
-		return
-	}
-	deep(n-1, f)
-	runtime.KeepAlive(n)
-}
-
-func TestPanics(t *testing.T) {
-	boom := func(string) { panic(errTest) }
-	isPanic := func(t *testing.T, err error) {
-		t.Helper()
-		var p *PanicError
-		if !errors.As(err, &p) {
-			t.Fatalf("ended with %v, want a PanicError", err)
-		}
-		if p.Value != any(errTest) || errors.Is(err, errTest) {
-			t.Errorf("value %v; wraps it: %v", p.Value, errors.Is(err, errTest))
-		}
-		if !strings.Contains(string(p.Stack), "TestPanics") || !strings.Contains(err.Error(), "TestPanics") {
-			t.Errorf("the stack does not lead here:\n%v", err)
-		}
-	}
-	for _, tt := range []struct {
-		name  string
-		chain func(Observable[string]) Observable[string]
-		next  func(string)
-	}{
-		{"in the callback", suffix(""), boom},
-		{"in the function of an operator", func(o Observable[string]) Observable[string] {
-			return mapped(o, func(string) string { panic(errTest) })
-		}, nil},
-		{"in a subscribe function", func(Observable[string]) Observable[string] {
-			return Defer(func() Observable[string] { panic(errTest) })
-		}, nil},
-		{"in a timer", func(Observable[string]) Observable[string] {
-			return New(func(s *Scope, _ Observer[string]) { s.Timer(func() { panic(errTest) }).Reset(time.Second) })
-		}, nil},
-		{"in a goroutine of a source", func(Observable[string]) Observable[string] {
-			return New(func(s *Scope, _ Observer[string]) { s.Go(func() { panic(errTest) }) })
-		}, nil},
-		{"in a source that does not say that it is active", func(Observable[string]) Observable[string] {
-			return New(func(s *Scope, out Observer[string]) {
-				go func() { // breaks the contract of New
-					time.Sleep(time.Second)
-					out.Next("a")
-				}()
-			})
-		}, boom},
-		{"in what Serialize calls, with more waiting", func(Observable[string]) Observable[string] {
-			return Create(func(s *Scope, out Observer[string]) {
-				s.Go(func() {
-					out.Next("a")
-					out.Next("b")
-				})
-			})
-		}, boom},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFeed[string](8, nil)
-				var other trace
-				others := other.subscribe(f.observable(), nil)
-				var said []error
-				sub := tt.chain(f.observable()).Subscribe(tt.next,
-					OnError(func(err error) { said = append(said, err) }),
-					OnComplete(func() { t.Error("completed") }))
-				f.publish(nil, "a", "b")
-				<-sub.Done()
-				isPanic(t, sub.Err())
-				if len(said) != 1 {
-					t.Fatalf("told %d times", len(said))
-				}
-				isPanic(t, said[0])
-				synctest.Wait()
-				if n := len(f.boxes); n != 1 {
-					t.Errorf("%d mailboxes left, want that of the other", n)
-				}
-				other.is(t, "a b")
-				others.Unsubscribe()
-			})
-		})
-	}
-	t.Run("in OnError: both are kept", func(t *testing.T) {
-		sub := Throw[int](errTest).Subscribe(nil, OnError(func(error) { panic("again") }))
-		var p *PanicError
-		if err := sub.Err(); !errors.Is(err, errTest) || !errors.As(err, &p) || p.Value != "again" {
-			t.Errorf("Err %v", sub.Err())
-		}
-	})
-	t.Run("in OnComplete: it is the error", func(t *testing.T) {
-		sub := Just(1).Subscribe(nil, OnError(func(error) { t.Error("a second terminal") }), OnComplete(func() { panic("late") }))
-		var p *PanicError
-		if err := sub.Err(); !errors.As(err, &p) || p.Value != "late" {
-			t.Errorf("Err %v", sub.Err())
-		}
-	})
-	t.Run("in a release function: the others are released all the same", func(t *testing.T) {
-		released := false
-		sub := New(func(s *Scope, out Observer[int]) {
-			s.OnEnd(func() { released = true })
-			s.OnEnd(func() { panic("no") })
-			out.Complete()
-		}).Subscribe(nil)
-		var p *PanicError
-		if err := sub.Err(); !errors.As(err, &p) || !released {
-			t.Errorf("Err %v, released: %v", sub.Err(), released)
-		}
-	})
-	t.Run("Goexit in a callback ends the subscription and holds up nobody", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFeed[string](8, nil)
-			sub := f.observable().Subscribe(func(string) { runtime.Goexit() })
-			var other trace
-			others := other.subscribe(f.observable(), nil)
-			f.publish(nil, "a")
-			f.publish(nil, "b")
-			<-sub.Done()
-			var p *PanicError
-			if err := sub.Err(); !errors.As(err, &p) || p.Value != goexit {
-				t.Errorf("Err %v", sub.Err())
-			}
-			synctest.Wait()
-			other.is(t, "a b")
-			others.Unsubscribe()
-		})
-	})
-	t.Run("OnError waits for a callback that runs elsewhere", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			busy := false
-			source := New(func(s *Scope, out Observer[string]) {
-				s.Go(func() { out.Next("slow") })
-				s.Go(func() {
-					time.Sleep(time.Second)
-					panic("meanwhile")
-				})
-			})
-			sub := source.Subscribe(func(string) {
-				busy = true
-				time.Sleep(time.Hour)
-				busy = false
-			}, OnError(func(error) {
-				if busy {
-					t.Error("calls overlap")
-				}
-			}))
-			<-sub.Done()
-		})
-	})
-}
-
-func TestCallbacksMayDoAnything(t *testing.T) {
-	t.Run("subscribe to the same source, publish to it and close it", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFeed[string](8, nil)
-			var outer, inner trace
-			var innerSub *Subscription
-			sub := outer.subscribe(f.observable(), func(v string) {
-				switch v {
-				case "a":
-					innerSub = inner.subscribe(f.observable(), nil)
-					f.publish([]string{"b"}, "b")
-				case "b":
-					f.close(errTest)
-				}
-			})
-			f.publish([]string{"a"}, "a")
-			<-sub.Done()
-			outer.is(t, "a b #test")
-			<-innerSub.Done()
-			inner.is(t, "a b #test")
-		})
-	})
-	t.Run("push into its own Create: it comes after the callback, not within it", func(t *testing.T) {
-		var again Observer[string]
-		var r trace
-		sub := r.subscribe(Create(func(_ *Scope, out Observer[string]) {
-			again = out
-			out.Next("a")
-			out.Complete()
-		}), func(v string) {
-			if len(v) < 3 {
-				again.Next(v + v)
-				r.add("·")
-			}
-		})
-		<-sub.Done()
-		r.is(t, "a · aa · aaaa |")
-	})
-}
-
 func TestMailboxSizeReachesTheSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFeed(99, repeats)
@@ -686,33 +346,4 @@ func TestMailboxSizeReachesTheSource(t *testing.T) {
 		r.is(t, `stuck'" a3'" a4'"`)
 		sub.Unsubscribe()
 	})
-}
-
-func TestInsideCallback(t *testing.T) {
-	if insideCallback() {
-		t.Error("a test is no callback")
-	}
-	inside := map[string]bool{}
-	o := Create(func(s *Scope, out Observer[string]) {
-		inside["subscribe"] = insideCallback()
-		s.OnEnd(func() { inside["release"] = insideCallback() })
-		s.Do(func() { inside["Do"] = insideCallback() })
-		out.Next("a")
-		out.Complete()
-	})
-	o.Subscribe(func(string) { inside["next"] = insideCallback() }, OnComplete(func() { inside["complete"] = insideCallback() }))
-	for _, place := range []string{"subscribe", "release", "Do", "next", "complete"} {
-		if !inside[place] {
-			t.Errorf("%s is inside", place)
-		}
-	}
-	// An observer that is pushed from a goroutine of its own has only Serialize on its stack.
-	var out Observer[string]
-	found := make(chan bool, 1)
-	sub := Create(func(_ *Scope, o Observer[string]) { out = o }).Subscribe(func(string) { found <- insideCallback() })
-	go out.Next("a")
-	if !<-found {
-		t.Error("a pushed callback is inside")
-	}
-	sub.Unsubscribe()
 }

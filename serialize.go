@@ -68,7 +68,7 @@ const (
 // Next takes a value.
 func (q *serial[T]) Next(v T) {
 	if q.state.CompareAndSwap(0, serialBusy) {
-		q.deliver(kindNext, v, nil)
+		q.deliverNext(v)
 		return
 	}
 	q.push(notice[T]{value: v})
@@ -92,7 +92,7 @@ func (q *serial[T]) push(n notice[T]) {
 		case state == 0:
 			if q.state.CompareAndSwap(0, serialBusy) {
 				q.mu.Unlock()
-				q.deliver(n.kind, n.value, n.err)
+				q.deliver(n)
 				return
 			}
 		case q.state.CompareAndSwap(state, state|serialMore):
@@ -107,21 +107,48 @@ func (q *serial[T]) push(n notice[T]) {
 	}
 }
 
-// deliver calls out for whoever made the observer busy, then for those who came meanwhile.
-func (q *serial[T]) deliver(k kind, v T, err error) {
+// deliver calls out with n for whoever made the observer busy, then for those who came meanwhile.
+func (q *serial[T]) deliver(n notice[T]) {
 	returned := false
 	defer func() {
 		if !returned {
-			q.scope.sub.recovered(recover())
-			// The scope has ended by that, or before: nothing more is delivered.
-			q.drop()
+			q.panicked(recover())
 		}
 	}()
-	q.one(k, v, err)
+	q.one(n.kind, n.value, n.err)
+	q.release()
+	returned = true
+}
+
+// deliverNext is deliver for a value that found nobody busy: the way that most take.
+func (q *serial[T]) deliverNext(v T) {
+	returned := false
+	defer func() {
+		if !returned {
+			q.panicked(recover())
+		}
+	}()
+	if !q.ended {
+		q.out.Next(v)
+	}
+	if !q.state.CompareAndSwap(serialBusy, 0) {
+		q.release()
+	}
+	returned = true
+}
+
+// panicked takes what recover returned. The scope has ended by that, or before: nothing more is delivered.
+func (q *serial[T]) panicked(value any) {
+	q.scope.sub.recovered(value)
+	q.drop()
+}
+
+// release delivers what came meanwhile until there is nothing, and makes the observer free.
+func (q *serial[T]) release() {
 	for !q.state.CompareAndSwap(serialBusy, 0) {
 		batch, stopped := q.take()
 		if stopped {
-			break
+			return
 		}
 		for _, n := range batch {
 			if q.state.Load()&serialStopped != 0 {
@@ -130,7 +157,6 @@ func (q *serial[T]) deliver(k kind, v T, err error) {
 			q.one(n.kind, n.value, n.err)
 		}
 	}
-	returned = true
 }
 
 func (q *serial[T]) one(k kind, v T, err error) {

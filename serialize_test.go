@@ -59,7 +59,7 @@ func TestSerialize(t *testing.T) {
 			sub := r.subscribe(Create(func(_ *Scope, o Observer[string]) { out = o }), func(string) { <-stuck }, Mailbox(2))
 			go out.Next("a")
 			synctest.Wait()
-			for _, v := range strings.Fields("b c d e") {
+			for v := range strings.FieldsSeq("b c d e") {
 				out.Next(v)
 			}
 			out.Complete()
@@ -208,6 +208,18 @@ func TestTimer(t *testing.T) {
 				})
 			}
 		}
+	})
+	t.Run("Unsubscribe waits for its function", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			timer, _, sub := timed(func() { time.Sleep(time.Hour) })
+			timer.Reset(time.Second)
+			time.Sleep(2 * time.Second)
+			began := time.Now()
+			sub.Unsubscribe()
+			if took := time.Since(began); took != time.Hour-time.Second {
+				t.Errorf("waited %v", took)
+			}
+		})
 	})
 	t.Run("its function may reset it and may end everything", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,22 @@
+package operators
+
+import "github.com/leadership-go/leadership"
+
+// Map emits what f makes of each value.
+//
+//	        -a-b-|
+//	upper   -A-B-|
+func Map[T, U any](src leadership.Observable[T], f func(T) U) leadership.Observable[U] {
+	return leadership.New(func(s *leadership.Scope, out leadership.Observer[U]) {
+		src.SubscribeIn(s, &mapping[T, U]{out, f})
+	})
+}
+
+type mapping[T, U any] struct {
+	out leadership.Observer[U]
+	f   func(T) U
+}
+
+func (m *mapping[T, U]) Next(v T)        { m.out.Next(m.f(v)) }
+func (m *mapping[T, U]) Error(err error) { m.out.Error(err) }
+func (m *mapping[T, U]) Complete()       { m.out.Complete() }
