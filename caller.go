@@ -138,5 +138,16 @@ func (c *caller) release(ctx context.Context, r request, session Session, inUse 
 	if r.keep || errors.Is(err, ErrSessionLost) {
 		return err
 	}
-	return errors.Join(err, session.Close(ctx))
+	return both(err, session.Close(ctx))
+}
+
+// both joins two errors, of which each may be nil, in one line.
+func both(a, b error) error {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return fmt.Errorf("%w; %w", a, b)
 }
