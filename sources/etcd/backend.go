@@ -1,0 +1,178 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+
+	"github.com/leadership-go/leadership"
+)
+
+// backend is etcd as a [leadership.Backend].
+type backend struct {
+	link    *link
+	watches atomic.Uint64 // numbers them
+
+	mu    sync.Mutex
+	spare []clientv3.LeaseID // ids of grants with an unknown outcome, to be tried again
+}
+
+// NewBackend returns the backend that uses client, which it never closes. The client's calls need no time limits of their
+// own: each call here is bounded by its context. Set the client's DialKeepAliveTime and DialKeepAliveTimeout (10 s and 5 s, say): without
+// them a watch at a server that is frozen or cut off hangs until its context ends.
+func NewBackend(client *clientv3.Client) leadership.Backend {
+	return &backend{link: given(client, "")}
+}
+
+func (b *backend) Close() error { return b.link.close() }
+
+func (b *backend) Open(ctx context.Context, ttl time.Duration) (leadership.Session, error) {
+	const what = "open session"
+	seconds, err := wholeSeconds(ttl)
+	if err != nil {
+		return nil, err
+	}
+	a, err := b.link.get(ctx, what)
+	if err != nil {
+		return nil, err
+	}
+	id, granted, err := b.grant(ctx, a, seconds)
+	if err != nil {
+		return nil, b.link.failure(ctx, what, err)
+	}
+	return newSession(b, id, granted, false), nil
+}
+
+// wholeSeconds rounds ttl up, as etcd counts.
+func wholeSeconds(ttl time.Duration) (int64, error) {
+	if ttl <= 0 {
+		return 0, leadership.InvalidConfig("session.ttl", ttl, "must be positive")
+	}
+	seconds := int64((ttl-1)/time.Second) + 1
+	if seconds > clientv3.MaxLeaseTTL {
+		return 0, leadership.InvalidConfig("session.ttl", ttl, fmt.Sprintf("must be at most %d s at etcd", int64(clientv3.MaxLeaseTTL)))
+	}
+	return seconds, nil
+}
+
+// grant makes a lease with an id that is chosen here. So an attempt whose answer was lost leaves nothing behind for good: the
+// next attempt takes the same id, and finds the lease in its way. Were ids left to the server, a store
+// that is slow to answer would fill up with one lease for each attempt.
+func (b *backend) grant(ctx context.Context, a *api, seconds int64) (clientv3.LeaseID, time.Duration, error) {
+	if a.client.ActiveConnection() == nil { // a client inside the server's process
+		resp, err := a.client.Grant(ctx, seconds)
+		if err != nil {
+			return 0, 0, err
+		}
+		return resp.ID, time.Duration(resp.TTL) * time.Second, nil
+	}
+	id := b.takeID()
+	ask := func() (*pb.LeaseGrantResponse, error) {
+		resp, err := clientv3.RetryLeaseClient(a.client).LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: seconds, ID: int64(id)}, grpc.WaitForReady(true))
+		return resp, rpctypes.Error(err)
+	}
+	resp, err := ask()
+	if errors.Is(err, rpctypes.ErrLeaseExist) { // from an attempt before, with another TTL perhaps
+		if _, err = a.client.Revoke(ctx, id); err == nil || errors.Is(err, rpctypes.ErrLeaseNotFound) {
+			resp, err = ask()
+		}
+	}
+	if err != nil {
+		b.keepID(id)
+		return 0, 0, err
+	}
+	return id, time.Duration(resp.GetTTL()) * time.Second, nil
+}
+
+func (b *backend) takeID() clientv3.LeaseID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.spare); n > 0 {
+		id := b.spare[n-1]
+		b.spare = b.spare[:n-1]
+		return id
+	}
+	return clientv3.LeaseID(rand.Int64N(1<<63-1) + 1)
+}
+
+func (b *backend) keepID(id clientv3.LeaseID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spare = append(b.spare, id)
+}
+
+func (b *backend) Attach(ctx context.Context, id string, _ time.Duration) (leadership.Session, error) {
+	what := "attach session " + id
+	lease, ok := parseLease(id)
+	if !ok {
+		return nil, fmt.Errorf("etcd: %s: %w (not a lease id in hex)", what, leadership.ErrSessionLost)
+	}
+	a, err := b.link.get(ctx, what)
+	if err != nil {
+		return nil, err
+	}
+	ttl, err := a.keepAlive(ctx, lease)
+	if err != nil {
+		return nil, b.link.failure(ctx, what, err)
+	}
+	return newSession(b, lease, ttl, true), nil
+}
+
+func (b *backend) Observe(ctx context.Context, key string) (leadership.Observation, error) {
+	what := "observe " + key
+	a, err := b.link.get(ctx, what)
+	if err != nil {
+		return leadership.Observation{}, err
+	}
+	prefix := prefixOf(key)
+	resp, err := a.kv.Get(ctx, prefix, clientv3.WithFirstCreate()...)
+	if err != nil {
+		return leadership.Observation{}, b.link.failure(ctx, what, err)
+	}
+	first := only(resp.Kvs)
+	if nested(prefix, first) {
+		line, err := a.line(ctx, prefix, resp.Header.Revision)
+		if err != nil {
+			return leadership.Observation{}, b.link.failure(ctx, what, err)
+		}
+		first = only(line)
+	}
+	if _, gone, err := a.orphaned(ctx, prefix, first); err != nil {
+		return leadership.Observation{}, b.link.failure(ctx, what, err)
+	} else if gone {
+		first = nil
+	}
+	return leadership.Observation{Holder: holder(prefix, first), Revision: uint64(resp.Header.Revision)}, nil
+}
+
+// Lifetime asks for the lease's remaining time. The server cuts fractions of a second off: they are given back. More than
+// the whole TTL, which a lease has after the servers elected a new leader, is never left to believe in.
+func (b *backend) Lifetime(ctx context.Context, session string) (time.Duration, error) {
+	what := "ask for the lifetime of session " + session
+	lease, ok := parseLease(leaseName(session))
+	if !ok {
+		return 0, nil
+	}
+	a, err := b.link.get(ctx, what)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := a.client.TimeToLive(ctx, lease)
+	switch {
+	case err != nil:
+		return 0, b.link.failure(ctx, what, err)
+	case resp.TTL < 0:
+		return 0, nil
+	default:
+		return time.Duration(min(resp.TTL+1, resp.GrantedTTL)) * time.Second, nil
+	}
+}

@@ -1,0 +1,189 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leadership-go/leadership"
+)
+
+// errUnsettled: the line changed at each look. The next vote looks again.
+var errUnsettled = errors.New("the candidates' keys keep changing")
+
+// maxLooks bounds how often one Campaign looks at the line: each further look follows the removal of a key that was in the way.
+const maxLooks = 8
+
+// Campaign writes once, when the session does not stand yet; after that it is one linearizable read.
+func (s *session) Campaign(ctx context.Context, key string, value []byte) (leadership.Observation, error) {
+	what := "campaign for " + key
+	a, err := s.b.link.get(ctx, what)
+	if err != nil {
+		return leadership.Observation{}, err
+	}
+	seen, err := s.campaign(ctx, a, key, value)
+	switch {
+	case err == nil:
+		return seen, nil
+	case errors.Is(err, leadership.ErrKeyConflict):
+		return leadership.Observation{}, fmt.Errorf("etcd: %s: %w", what, err)
+	default:
+		return leadership.Observation{}, s.b.link.failure(ctx, what, err)
+	}
+}
+
+func (s *session) campaign(ctx context.Context, a *api, key string, value []byte) (leadership.Observation, error) {
+	prefix := prefixOf(key)
+	for range maxLooks {
+		at, err := s.stand(ctx, a, key, value)
+		if err != nil {
+			return leadership.Observation{}, err
+		}
+		if !s.good(at.own) {
+			// An operator took the key off the lease, or a resignation got only half-way. Who stood with it believes no more:
+			// it is given up for a new place at the end of the line, and with it a new token.
+			if err := a.remove(ctx, at.own); err != nil {
+				return leadership.Observation{}, err
+			}
+			s.forget(key)
+			continue
+		}
+		removed, err := a.clear(ctx, prefix, at.ahead, false)
+		if err == nil && !removed {
+			removed, err = a.clear(ctx, prefix, at.first, true)
+		}
+		if err != nil {
+			return leadership.Observation{}, err
+		}
+		if removed {
+			continue
+		}
+		return s.standsAs(ctx, a, key, at)
+	}
+	return leadership.Observation{}, errUnsettled
+}
+
+// good reports whether the own key can carry a candidacy.
+func (s *session) good(own *mvccpb.KeyValue) bool {
+	return clientv3.LeaseID(own.Lease) == s.lease && !signed(own)
+}
+
+// stand makes sure that the session stands, and reads where.
+func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (standing, error) {
+	prefix, own := prefixOf(key), candidateKey(key, s.id)
+	if p, ok := s.place(key); ok {
+		at, err := a.standing(ctx, prefix, own, p.create)
+		if err != nil || at.own != nil {
+			return at, err
+		}
+		s.forget(key) // the key was deleted, or the lease ended
+	}
+	resp, err := a.kv.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision(own), "=", 0)).
+		Then(
+			clientv3.OpGet(prefix, clientv3.WithLastCreate()...), // who is last in line so far
+			clientv3.OpPut(own, string(value), clientv3.WithLease(s.lease)),
+			clientv3.OpGet(own),
+			clientv3.OpGet(prefix, clientv3.WithFirstCreate()...)).
+		Else(clientv3.OpGet(own)).
+		Commit()
+	if err != nil {
+		return standing{}, err
+	}
+	if !resp.Succeeded { // stood before: the answer to an attempt was lost, or the session is an attached one
+		at, err := a.standing(ctx, prefix, own, ranged(resp, 0).GetCreateRevision())
+		if err == nil && at.own == nil {
+			err = errUnsettled
+		}
+		return at, err
+	}
+	return a.sift(ctx, prefix, standing{
+		revision: resp.Header.Revision, own: ranged(resp, 2), first: ranged(resp, 3), ahead: ranged(resp, 0),
+	})
+}
+
+// remove deletes a key as it was read.
+func (a *api) remove(ctx context.Context, kv *mvccpb.KeyValue) error {
+	key := string(kv.Key)
+	_, err := a.kv.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(key), "=", kv.ModRevision)).Then(clientv3.OpDelete(key)).Commit()
+	return err
+}
+
+// clear removes a detached key whose lease is gone: nobody stands with it, nothing else will ever delete it, and all behind it
+// would wait for ever. A key that is named for no lease is nobody's to remove: as the first in line it is a conflict.
+func (a *api) clear(ctx context.Context, prefix string, kv *mvccpb.KeyValue, first bool) (removed bool, err error) {
+	named, gone, err := a.orphaned(ctx, prefix, kv)
+	switch {
+	case err != nil:
+		return false, err
+	case gone:
+		return true, a.remove(ctx, kv)
+	case first && kv != nil && kv.Lease == 0 && !named:
+		return false, fmt.Errorf("%w: %s has no lease and is named for none", leadership.ErrKeyConflict, kv.Key)
+	default:
+		return false, nil
+	}
+}
+
+// orphaned reports whether kv, a key without a lease, is named for one, and whether that one is gone.
+func (a *api) orphaned(ctx context.Context, prefix string, kv *mvccpb.KeyValue) (named, gone bool, err error) {
+	if kv == nil || kv.Lease != 0 {
+		return false, false, nil
+	}
+	lease, named := parseLease(leaseName(holderOf(prefix, kv)))
+	if !named {
+		return false, false, nil
+	}
+	resp, err := a.client.TimeToLive(ctx, lease)
+	if err != nil {
+		return true, false, err
+	}
+	return true, resp.TTL < 0, nil
+}
+
+// standsAs is the standing as an observation.
+func (s *session) standsAs(ctx context.Context, a *api, key string, at standing) (leadership.Observation, error) {
+	seen := leadership.Observation{Holder: holder(prefixOf(key), at.first), Revision: uint64(at.revision)}
+	var before former
+	if at.ahead == nil {
+		var err error
+		if before, err = s.predecessor(ctx, a, key); err != nil {
+			return leadership.Observation{}, err
+		}
+	}
+	before = s.enter(key, at, before)
+	if seen.Holder.Session == s.id {
+		seen.Previous, seen.Resigned = before.session, before.resigned
+	}
+	return seen, nil
+}
+
+// predecessor tells who held the key last, at the moment at which a waiter finds itself first in line. That is who stood right ahead,
+// unless that one withdrew before its turn had come and the holder before it went at the same time.
+// A sign is only ever written by who holds the key.
+func (s *session) predecessor(ctx context.Context, a *api, key string) (former, error) {
+	p, ok := s.place(key)
+	if !ok || p.ahead.key == "" {
+		return former{}, nil
+	}
+	before := former{p.ahead.session, p.ahead.signed}
+	if before.resigned || p.holder == p.ahead.session || p.ahead.gone <= 1 {
+		return before, nil
+	}
+	prefix := prefixOf(key)
+	line, err := a.kv.Get(ctx, prefix, append(clientv3.WithFirstCreate(), clientv3.WithRev(p.ahead.gone-1))...)
+	switch {
+	case errors.Is(err, rpctypes.ErrCompacted):
+		return before, nil
+	case err != nil:
+		return former{}, err
+	}
+	if first := only(line.Kvs); first != nil && !nested(prefix, first) {
+		before.session = holderOf(prefix, first)
+	}
+	return before, nil
+}

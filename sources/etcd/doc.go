@@ -1,0 +1,28 @@
+// Package etcd elects leaders at an etcd cluster (v3 API).
+//
+//	member, err := etcd.NewClusterFactory(etcd.WithEndpoints("etcd-1:2379", "etcd-2:2379", "etcd-3:2379")).Build(ctx)
+//
+// # Layout
+//
+// The keys are those of package concurrency of etcd's own client, so that [concurrency.Election], etcdctl elect and members of this
+// package stand in one election: below the election's key and a slash each candidate has a key that is named for its lease in
+// hex and lives as long as that lease. The one with the smallest create revision leads. The session id is the lease id in hex, the fencing
+// token is the create revision of the leader's key; see [Fence].
+//
+// Keys further down (k/x/… for the election k) belong to another election and are left out, here; concurrency.Election takes
+// them for candidates. So don't nest elections where such peers take part.
+//
+// A waiter watches its own key and that of the candidate right before it, so that a handover wakes one waiter, not all of them.
+//
+// # What operators may do
+//
+// A lease that is revoked ends the term. So does a leader's key that is deleted. A plain put over a candidate's key detaches it
+// from its lease: the term ends, and the key is removed. A detached key of a lease that is gone is removed by the next candidate
+// that finds it first in line. A key without a lease that is not named like one is nobody's candidacy:
+// it is left alone, and candidates behind it report [leadership.ErrKeyConflict] until it is gone.
+//
+// # Time
+//
+// etcd counts TTLs in whole seconds and has a minimum of one and a half election timeouts (2 s by default); what it grants
+// counts. A lease whose grant was lost on its way is found again by the next attempt, or ends with its TTL.
+package etcd

@@ -1,0 +1,102 @@
+package etcd
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leadership-go/leadership"
+)
+
+// This file reads the line of candidates: the keys below an election's prefix, by create revision.
+
+// standing is where one candidate stands in the line, at one revision.
+type standing struct {
+	revision int64
+	own      *mvccpb.KeyValue // nil: the candidate does not stand
+	first    *mvccpb.KeyValue // who leads; nil: nobody
+	ahead    *mvccpb.KeyValue // right before the own key; nil: nobody, or the candidate does not stand
+}
+
+// standing reads it, in one round trip where create, the create revision of own, is known. It is linearizable and writes nothing.
+func (a *api) standing(ctx context.Context, prefix, own string, create int64) (standing, error) {
+	for {
+		ops := []clientv3.Op{clientv3.OpGet(own), clientv3.OpGet(prefix, clientv3.WithFirstCreate()...)}
+		if create > 1 {
+			ops = append(ops, clientv3.OpGet(prefix, append(clientv3.WithLastCreate(), clientv3.WithMaxCreateRev(create-1))...))
+		}
+		resp, err := a.kv.Txn(ctx).Then(ops...).Commit()
+		if err != nil {
+			return standing{}, err
+		}
+		s := standing{revision: resp.Header.Revision, own: ranged(resp, 0), first: ranged(resp, 1)}
+		if s.own != nil && s.own.CreateRevision != create {
+			create = s.own.CreateRevision
+			continue
+		}
+		if s.own != nil && create > 1 {
+			s.ahead = ranged(resp, 2)
+		}
+		return a.sift(ctx, prefix, s)
+	}
+}
+
+// sift leaves out the candidates of elections further down, which takes a look at the whole line where there are any in the way.
+func (a *api) sift(ctx context.Context, prefix string, s standing) (standing, error) {
+	if !nested(prefix, s.first) && !nested(prefix, s.ahead) {
+		return s, nil
+	}
+	line, err := a.line(ctx, prefix, s.revision)
+	if err != nil {
+		return standing{}, err
+	}
+	s.first, s.ahead = only(line), nil
+	if s.own != nil {
+		for _, kv := range line {
+			if kv.CreateRevision < s.own.CreateRevision {
+				s.ahead = kv
+			}
+		}
+	}
+	return s, nil
+}
+
+// line is all candidates at a revision, the first one first.
+func (a *api) line(ctx context.Context, prefix string, revision int64) ([]*mvccpb.KeyValue, error) {
+	resp, err := a.kv.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(revision),
+		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(resp.Kvs, func(kv *mvccpb.KeyValue) bool { return nested(prefix, kv) }), nil
+}
+
+// ranged is the one key that the nth operation of a transaction read, or nil.
+func ranged(resp *clientv3.TxnResponse, n int) *mvccpb.KeyValue {
+	if n >= len(resp.Responses) {
+		return nil
+	}
+	return only(resp.Responses[n].GetResponseRange().GetKvs())
+}
+
+// only is the first of kvs, or nil.
+func only(kvs []*mvccpb.KeyValue) *mvccpb.KeyValue {
+	if len(kvs) == 0 {
+		return nil
+	}
+	return kvs[0]
+}
+
+// holder is the first of the line as the others see it.
+func holder(prefix string, first *mvccpb.KeyValue) leadership.Holder {
+	if first == nil || holderOf(prefix, first) == "" {
+		return leadership.Holder{}
+	}
+	return leadership.Holder{Session: holderOf(prefix, first), Token: uint64(first.CreateRevision), Value: first.Value}
+}
+
+// leaseName is the lease id in the name of a holder, detached or not.
+func leaseName(session string) string { return strings.TrimPrefix(session, detached) }
