@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/leadership-go/leadership/e2e/internal/frozen"
 )
 
 const (
@@ -287,9 +289,14 @@ func (s *Server) Stop() error {
 	return s.end(func(p *os.Process) error { return p.Signal(signalStop) }, stopTimeout)
 }
 
-// Pause freezes the process: connections stay open, nothing answers.
+// Pause freezes the process: connections stay open, nothing answers. It returns when all of it has stopped.
 func (s *Server) Pause() error {
-	return s.signal(func(p *os.Process) error { return p.Signal(signalPause) })
+	return s.signal(func(p *os.Process) error {
+		if err := p.Signal(signalPause); err != nil {
+			return err
+		}
+		return frozen.Await(p.Pid)
+	})
 }
 
 // Resume lets a paused process go on.

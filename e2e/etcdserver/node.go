@@ -14,6 +14,8 @@ import (
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+
+	"github.com/leadership-go/leadership/e2e/internal/frozen"
 )
 
 // node is one server, inside the process or as a child.
@@ -167,7 +169,12 @@ func (n *node) end(sig syscall.Signal) error {
 	return nil
 }
 
-func (n *node) pause() error { return n.signal(syscall.SIGSTOP) }
+func (n *node) pause() error {
+	if err := n.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return frozen.Await(n.child.Process.Pid)
+}
 
 func (n *node) resume() error { return n.signal(syscall.SIGCONT) }
 
