@@ -7,8 +7,8 @@ import (
 )
 
 // Backend is a coordination store as the election sees it. An implementation
-// only translates calls and errors: it keeps no timers, retries nothing and
-// decides nothing. The member's loop does all that, once, for every store.
+// only translates calls and errors: it keeps no timers, decides nothing, and repeats
+// within a call only what its store's own client would. The member's loop does the rest, once, for every store.
 //
 // Every method, here and on [Session], fulfils these rules; package sourcetest checks them:
 //

@@ -84,6 +84,20 @@ type candidate struct {
 	recorder *probe.Recorder // nil unless recorded
 }
 
+// Close fails where the member's own would hang.
+func (c *candidate) Close() error {
+	closed := make(chan error, 1)
+	go func() { closed <- c.Member.Close() }()
+	limit := time.NewTimer(time.Minute)
+	defer limit.Stop()
+	select {
+	case err := <-closed:
+		return err
+	case <-limit.C:
+		return errors.New("Close hangs")
+	}
+}
+
 // enter builds a member that is closed with the test, and checks all that it has said by then against the grammar.
 func enter(t *testing.T, f *leadership.ClusterFactory, cfg leadership.Config, id string) *candidate {
 	t.Helper()
