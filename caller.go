@@ -134,7 +134,9 @@ func (c *caller) release(ctx context.Context, r request, session Session, inUse 
 	if r.sign {
 		sign = c.member.vote("").Encode()
 	}
-	err := session.Resign(ctx, c.member.key, sign)
+	first, cancel := context.WithTimeout(ctx, r.limit/2) // so that Close is sent even if Resign gets no answer
+	err := session.Resign(first, c.member.key, sign)
+	cancel()
 	if r.keep || errors.Is(err, ErrSessionLost) {
 		return err
 	}

@@ -75,6 +75,7 @@ type state struct {
 	doubts     []doubt
 	asking     string  // the session that opLifetime is about
 	takeoverAt instant // not to believe before that
+	abandon    instant // when to stop trying to give an own session back: no store keeps it for longer
 
 	calls     [opCount]call
 	notBefore [opCount]instant
@@ -334,6 +335,7 @@ func (m *machine) leave() {
 	}
 	m.phase, m.holds, m.observed, m.stale = phaseLeaving, false, false, false
 	m.notBefore[opRelease], m.failures[opRelease] = instant{}, 0
+	m.abandon = m.now.after(2 * (m.lease + m.drift))
 }
 
 // resign gives up the term. The member stands again after a vote period, behind whoever waits now.
@@ -370,7 +372,9 @@ func (m *machine) close() {
 		}
 	case phaseDelayed:
 		m.finish(nil)
-	case phaseLeaving, phaseClosed:
+	case phaseLeaving:
+		m.notBefore[opRelease] = instant{} // if it failed before, it is tried once more, now
+	case phaseClosed:
 	}
 }
 

@@ -114,7 +114,7 @@ func (m *machine) attempt() time.Duration {
 	if m.session == "" {
 		lease, every = m.ttl-m.drift, m.refresh
 	}
-	limit := (lease - every) / 2
+	limit := min((lease-every)/2, max(every, time.Second)) // shorter where more than two fit
 	if m.phase == phaseLeading {
 		limit = min(limit, m.now.until(m.expiry))
 	}
@@ -301,7 +301,8 @@ func (m *machine) released(err error) {
 	switch {
 	case m.closing:
 		m.finish(err)
-	case m.adopted && err != nil: // the session lives on: it must not keep the key
+	case err != nil && (m.adopted || !m.now.reached(m.abandon)): // the session lives on: it must not keep the key
+		m.fx.released, m.fx.err = true, err
 		m.fail(opRelease, err)
 	case m.adopted && !gone:
 		m.phase, m.stale, m.token = phaseStanding, true, 0

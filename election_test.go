@@ -252,6 +252,8 @@ func TestStep(t *testing.T) {
 			}
 			d.answer(opRelease, reply{err: errDown})
 			d.at(15)
+			d.answer(opRelease, reply{})
+			d.at(15.1)
 			d.opened("s9")
 			d.shows(opCampaign, "s1", 5) // the old session lives on at the store
 			d.at(17)
@@ -525,6 +527,49 @@ func TestStep(t *testing.T) {
 			d.expect()
 			if !d.last.done {
 				d.t.Error("not done")
+			}
+		}},
+		{"what could not be given back is tried again, so that nobody waits for a session of a store that was down", nil, func(d *script) {
+			d.elected()
+			d.resign()
+			d.answer(opRelease, reply{err: errDown})
+			if !d.last.released || !errors.Is(d.last.err, errDown) {
+				d.t.Error("Resign does not return the error")
+			}
+			d.expectAsks(false, opRelease)
+			d.at(1)
+			d.expectAsks(true, opRelease)
+			d.expectAsks(false, opOpen)
+		}},
+		{"after two TTLs it stops trying: the store has let go by then", nil, func(d *script) {
+			d.elected()
+			d.resign()
+			for d.s.phase == phaseLeaving {
+				if d.asks(opRelease) {
+					d.answer(opRelease, reply{err: errDown})
+				}
+				d.now = d.now.after(d.s.wake(d.rules, d.now))
+				d.tick()
+			}
+			if d.now.mono < 30*time.Second || d.now.mono > 33*time.Second {
+				d.t.Errorf("it stopped after %v", d.now.mono)
+			}
+		}},
+		{"Close tries once more, at once", nil, func(d *script) {
+			d.elected()
+			d.resign()
+			d.answer(opRelease, reply{err: errDown})
+			d.close()
+			d.answer(opRelease, reply{})
+			if !d.last.done || d.last.err != nil {
+				d.t.Errorf("done %v: %v", d.last.done, d.last.err)
+			}
+		}},
+		{"failure 3: attempts are no longer than they need be where the refresh is far below the TTL", &rules{ttl: 30 * time.Second, refresh: time.Second, drift: time.Second, frequency: 10 * time.Second}, func(d *script) {
+			d.elected()
+			d.at(1)
+			if got := d.open[opRenew].limit; got != time.Second {
+				d.t.Errorf("an attempt may take %v", got)
 			}
 		}},
 		{"a session that opens after Close is given back", nil, func(d *script) {

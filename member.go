@@ -73,7 +73,8 @@ func (m *Member) Leader(ctx context.Context) (*Vote, error) {
 
 // Resign gives the term up, so that a waiting candidate is elected at once, and blocks until the store has confirmed it or ctx
 // ends; either way the member stops leading before. The member stands again one vote period later. Resign of a member that does not lead
-// does nothing. It returns the store's error when the key could not be given back: it then comes free when the session ends.
+// does nothing. It returns the store's error when the key could not be given back: the member goes on trying, and at the latest it comes
+// free when the session ends.
 func (m *Member) Resign(ctx context.Context) error {
 	answer := make(chan error, 1)
 	select {
