@@ -17,7 +17,8 @@ import (
 //  2. It MUST be safe for concurrent use.
 //  3. At any instant at most one session MUST hold a key.
 //  4. The token of a key MUST grow strictly from one holding to the next, also
-//     across deletion of the key. It SHOULD stay the same during one holding.
+//     across deletion of the key. To the session that holds the key it MUST stay the same
+//     during one holding; to others it SHOULD.
 //  5. A session MUST NOT end by itself sooner than its TTL after the last successful
 //     Renew was called, or after Open was called where there was none.
 //  6. A session or lease that the store no longer knows MUST be reported as

@@ -51,7 +51,8 @@ func (c *caller) start(r request) {
 	c.mu.Lock()
 	session, inUse := c.session, c.inUse
 	c.mu.Unlock()
-	if r.op != opOpen && r.op != opRelease {
+	stands := r.op == opRenew || r.op == opCampaign || r.op == opWatch
+	if stands {
 		inUse.Add(1)
 	}
 	c.running.Go(func() {
@@ -60,7 +61,7 @@ func (c *caller) start(r request) {
 		defer done()
 		out := c.call(bounded, r, session, inUse)
 		out.op, out.seq = r.op, r.seq
-		if r.op != opOpen && r.op != opRelease {
+		if stands {
 			inUse.Done()
 		}
 		select {
@@ -140,16 +141,8 @@ func (c *caller) release(ctx context.Context, r request, session Session, inUse 
 	if r.keep || errors.Is(err, ErrSessionLost) {
 		return err
 	}
-	return both(err, session.Close(ctx))
-}
-
-// both joins two errors, of which each may be nil, in one line.
-func both(a, b error) error {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
+	if closed := session.Close(ctx); closed != nil || !r.given { // the end of an own session frees what Resign did not
+		return closed
 	}
-	return fmt.Errorf("%w; %w", a, b)
+	return err
 }

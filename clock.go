@@ -15,6 +15,10 @@ func (i instant) reached(deadline instant) bool {
 	return i.mono >= deadline.mono || i.boot >= deadline.boot
 }
 
+// outlasted reports whether wait is over by the monotonic clock alone. Waits for the end of somebody else's belief
+// go by it: a step of the wall clock, where that stands in for the boot clock, must not shorten them.
+func (i instant) outlasted(wait instant) bool { return i.mono >= wait.mono }
+
 // until is the time from i to deadline by the clock that gets there first.
 func (i instant) until(deadline instant) time.Duration {
 	return min(deadline.mono-i.mono, deadline.boot-i.boot)

@@ -215,12 +215,12 @@ func (m *machine) read(r reply, sent instant) {
 	if _, err := readVote(holder); err != nil && (changed || string(before.Value) != string(holder.Value)) {
 		m.send(ElectionMessage{Status: StatusError, Err: err})
 	}
-	mine := holder.Session == m.session
+	mine := holder.Session == m.session && (m.phase != phaseLeading || holder.Token == m.token)
 	switch {
 	case mine:
 		m.succeed(r.op)
 		m.holds, m.proved = true, sent
-		if m.phase == phaseStanding {
+		if m.phase == phaseStanding || holder.Token != m.token {
 			m.claim(before)
 		}
 		m.prove()
@@ -252,11 +252,12 @@ func describe(h Holder) string {
 
 // suspect notes that session, which held the key, holds it no more.
 func (m *machine) suspect(session string) {
-	if session == "" || session == m.session || session == m.former || session == m.seen.Holder.Session ||
-		slices.ContainsFunc(m.doubts, func(d doubt) bool { return d.session == session }) {
+	if session == "" || session == m.session || session == m.former || session == m.seen.Holder.Session {
 		return
 	}
-	m.doubts = append(slices.Clone(m.doubts), doubt{session: session, until: m.now.after(m.ttl)})
+	// An older doubt about it is no bound: it may have held the key again since.
+	m.doubts = slices.DeleteFunc(slices.Clone(m.doubts), func(d doubt) bool { return d.session == session })
+	m.doubts = append(m.doubts, doubt{session: session, until: m.now.after(max(m.ttl, m.lease+m.drift))})
 }
 
 // claim is the moment at which the key turns out to be ours. Nobody may believe before
@@ -274,8 +275,8 @@ func (m *machine) claim(before Holder) {
 
 // believe starts the term once nothing speaks against it any more.
 func (m *machine) believe() {
-	m.doubts = slices.DeleteFunc(slices.Clone(m.doubts), func(d doubt) bool { return m.now.reached(d.until) })
-	if m.phase != phaseClaiming || len(m.doubts) > 0 || !m.now.reached(m.takeoverAt) || !m.proven() ||
+	m.doubts = slices.DeleteFunc(slices.Clone(m.doubts), func(d doubt) bool { return m.now.outlasted(d.until) })
+	if m.phase != phaseClaiming || len(m.doubts) > 0 || !m.now.outlasted(m.takeoverAt) || !m.proven() ||
 		m.now.reached(m.renewed.after(m.lease)) {
 		return
 	}
@@ -348,6 +349,7 @@ func (m *machine) resign() {
 		m.notBefore[opCampaign] = m.now.after(m.frequency)
 		m.leave()
 	case phaseLeaving:
+		m.notBefore[opCampaign] = m.now.after(m.frequency)
 	case phaseDelayed, phaseOpening, phaseStanding, phaseClosed:
 		m.fx.released = true
 	}

@@ -69,10 +69,10 @@ func (s state) wake(r rules, now instant) time.Duration {
 		by(instant{}.after(r.delay))
 	case phaseClaiming:
 		for _, d := range s.doubts {
-			by(d.until)
+			wait = min(wait, d.until.mono-now.mono)
 		}
-		if !now.reached(s.takeoverAt) {
-			by(s.takeoverAt)
+		if !now.outlasted(s.takeoverAt) {
+			wait = min(wait, s.takeoverAt.mono-now.mono)
 		}
 	case phaseLeading:
 		by(s.expiry)
@@ -102,7 +102,7 @@ func (m *machine) request(o op) {
 		m.asking = m.doubts[0].session
 		req.session = m.asking
 	case opRelease:
-		req.sign, req.keep = m.token != 0, m.adopted
+		req.sign, req.given, req.keep = m.token != 0, m.adopted, m.adopted && !m.closing
 	case opCount:
 	}
 	m.fx.requests = append(m.fx.requests, req)
@@ -183,7 +183,7 @@ func (m *machine) reply(r reply) {
 	case opCampaign, opObserve:
 		m.read(r, c.sent)
 	case opWatch:
-		m.watchEnded(r.err)
+		m.watchEnded(r.err, c.sent)
 	case opLifetime:
 		m.lifetimeKnown(r)
 	case opRelease:
@@ -208,6 +208,11 @@ func (m *machine) opened(r reply, sent instant) {
 	m.phase, m.stale = phaseStanding, true
 	if m.lease < 4*minAttempt {
 		m.tell(opOpen, fmt.Errorf("leadership: the store granted a session of %v: too short to be renewed in time", r.ttl))
+		if m.adopted { // not ours to give back: one of our own takes its place
+			m.session = ""
+			m.restart()
+			return
+		}
 		m.leave()
 	}
 	if m.closing {
@@ -228,13 +233,13 @@ func (m *machine) renewedAt(err error, sent instant) {
 	m.prove()
 }
 
-func (m *machine) watchEnded(err error) {
+func (m *machine) watchEnded(err error, sent instant) {
 	m.stale = true
 	switch {
 	case err == nil: // what the key shows next may be the same: then the next watch waits a little
 		m.failures[opWatch]++
 		m.notBefore[opWatch] = m.now.after(min(m.pause(m.failures[opWatch]), 5*firstPause))
-	case errors.Is(err, context.DeadlineExceeded): // nothing changed within its limit
+	case errors.Is(err, context.DeadlineExceeded) && m.now.reached(sent.after(watchLimit)): // nothing changed within its limit
 		m.succeed(opWatch)
 	default:
 		m.fail(opWatch, err)

@@ -690,6 +690,91 @@ func TestStep(t *testing.T) {
 				d.t.Errorf("deadline %v", d.s.expiry.mono)
 			}
 		}},
+		{"a holding with another token is another term, even under the own session", nil, func(d *script) {
+			d.elected()
+			d.answer(opWatch, reply{})
+			d.shows(opObserve, "s1", 9)
+			d.expect("notelected", "relegation: key lost")
+		}},
+		{"an earlier holder is doubted from when it held last", nil, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "x", 3)
+			d.answer(opWatch, reply{})
+			d.shows(opCampaign, "y", 4) // x is doubted until 15 s …
+			d.at(7)
+			d.renewed()
+			d.at(10)
+			d.shows(opCampaign, "x", 6) // … and holds again
+			d.at(14.5)
+			d.renewed()
+			d.answer(opWatch, reply{})
+			d.shows(opCampaign, "s1", 7)
+			d.answer(opLifetime, reply{err: errDown})
+			d.told = nil
+			d.at(21.5)
+			d.renewed()
+			d.shows(opObserve, "s1", 7)
+			d.at(29.4)
+			if d.leads() {
+				d.t.Error("x may believe until 29.5 s less drift")
+			}
+		}},
+		{"an earlier holder is doubted for the TTL that is granted, not the one asked for", &rules{ttl: time.Second, refresh: 400 * time.Millisecond, drift: 50 * time.Millisecond, frequency: 10 * time.Second}, func(d *script) {
+			d.answer(opOpen, reply{session: "s1", ttl: 2 * time.Second})
+			d.shows(opCampaign, "x", 3)
+			d.at(0.4)
+			d.renewed()
+			d.answer(opWatch, reply{})
+			d.shows(opCampaign, "s1", 4)
+			d.answer(opLifetime, reply{err: errDown})
+			d.at(1.41)
+			d.renewed()
+			d.shows(opObserve, "s1", 4)
+			if d.leads() {
+				d.t.Error("it believes too early")
+			}
+		}},
+		{"a step of the wall clock, where it is the second clock, shortens no wait for others", nil, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "x", 3)
+			d.at(1)
+			d.answer(opWatch, reply{})
+			d.shows(opCampaign, "s1", 4)
+			d.suspend(16)
+			d.now.mono += time.Second
+			d.tick()
+			d.renewed()
+			d.shows(opObserve, "s1", 4)
+			if d.leads() {
+				d.t.Errorf("leads at %v: x may believe until 14 s", d.now.mono)
+			}
+		}},
+		{"a watch that runs into a time-out of its own is told, and slowed down", nil, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "s2", 3)
+			d.told = nil
+			d.answer(opWatch, reply{err: context.DeadlineExceeded})
+			d.shows(opCampaign, "s2", 3)
+			d.expect("error: context deadline exceeded")
+			d.expectAsks(false, opWatch)
+		}},
+		{"a watch that found nothing within its limit is made anew in silence", nil, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "s2", 3)
+			d.at(60)
+			d.told = nil
+			d.answer(opWatch, reply{err: context.DeadlineExceeded})
+			d.expect()
+		}},
+		{"a resignation after a lapse has it stand a vote period later, too", nil, func(d *script) {
+			d.elected()
+			d.at(14)
+			d.resign()
+			d.answer(opRelease, reply{})
+			d.at(15)
+			d.opened("s2")
+			d.expectAsks(false, opCampaign)
+		}},
 		{"a session granted for too short is given back", nil, func(d *script) {
 			d.answer(opOpen, reply{session: "s1", ttl: time.Second})
 			d.expectAsks(true, opRelease)
@@ -731,6 +816,29 @@ func TestStepWithAGivenSession(t *testing.T) {
 		d.shows(opCampaign, "s1", 8)
 		if !d.leads() || d.s.token != 8 {
 			t.Errorf("phase %v token %d", d.s.phase, d.s.token)
+		}
+	})
+	t.Run("where it lives too shortly to lead with, one of our own takes its place, and its maker is doubted", func(t *testing.T) {
+		d := given(t)
+		d.answer(opOpen, reply{session: "given", ttl: time.Second})
+		d.at(1)
+		if d.open[opOpen].attach || d.asks(opCampaign) {
+			t.Fatalf("it asks for %v", d.open)
+		}
+		d.opened("s1")
+		d.shows(opCampaign, "given", 5)
+		d.answer(opWatch, reply{})
+		d.shows(opCampaign, "s1", 6)
+		if d.leads() {
+			t.Error("its maker may believe")
+		}
+	})
+	t.Run("Close closes it, which lets the store clean up and does not end it", func(t *testing.T) {
+		d := given(t)
+		d.elected()
+		d.close()
+		if r := d.open[opRelease]; r.keep || !r.given {
+			t.Errorf("release %+v", r)
 		}
 	})
 	t.Run("once it is gone, one of our own takes its place", func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 type Mode string
 
 const (
-	// ModeSingle is for a service that runs once: its member always leads, without a store.
+	// ModeSingle is for a service that runs once: its member always leads, without a store. Its tokens start at 1 in each process.
 	ModeSingle Mode = "single"
 	// ModeMulti is for a service that runs several times: its members elect one leader at a store.
 	ModeMulti Mode = "multi"
@@ -57,7 +57,8 @@ func (f *ClusterFactory) Logger(l *slog.Logger) *ClusterFactory { f.logger = l; 
 
 // Session has the member stand with the session id that somebody else made at the store with ttl, instead of one of its own.
 // The member renews it, and does not close it. Once the store no longer knows it, the member goes on with a session of its own.
-// It overrides session.ttl, and may stand before or after Configure.
+// It overrides session.ttl, and may stand before or after Configure. Use a session for one member of an election only: two that share it
+// would both hold the key. What its maker keeps renewing comes free only when the member gives it back.
 func (f *ClusterFactory) Session(id string, ttl time.Duration) *ClusterFactory {
 	f.attach, f.sessionID, f.sessionTTL = true, id, ttl
 	return f
@@ -120,7 +121,7 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		values:    values,
 		feed:      newFeed(mailboxSize, replaceable),
 		inputs:    make(chan input),
-		resigns:   make(chan chan error),
+		resigns:   make(chan resignation),
 		closing:   make(chan struct{}),
 		done:      make(chan struct{}),
 		poke:      make(chan struct{}, 1),

@@ -26,9 +26,9 @@ type Member struct {
 
 	term atomic.Pointer[term] // the last one, over or not; nil before the first
 
-	inputs  chan input      // replies of requests
-	resigns chan chan error // Resign's answers
-	poke    chan struct{}   // a check found the term over
+	inputs  chan input // replies of requests
+	resigns chan resignation
+	poke    chan struct{} // a check found the term over
 	closing chan struct{}
 	once    sync.Once // closes closing
 	done    chan struct{}
@@ -76,20 +76,25 @@ func (m *Member) Leader(ctx context.Context) (*Vote, error) {
 // does nothing. It returns the store's error when the key could not be given back: the member goes on trying, and at the latest it comes
 // free when the session ends.
 func (m *Member) Resign(ctx context.Context) error {
-	answer := make(chan error, 1)
-	select {
-	case m.resigns <- answer:
+	r := resignation{stopped: make(chan struct{}), answer: make(chan error, 1)}
+	select { // whatever became of ctx: the loop is never long in coming
+	case m.resigns <- r:
+		<-r.stopped
 	case <-m.done:
 		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 	select {
-	case err := <-answer:
+	case err := <-r.answer:
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// resignation is one call of Resign.
+type resignation struct {
+	stopped chan struct{} // closed once the member leads no more
+	answer  chan error
 }
 
 // Close resigns, leaves the election, closes the session and completes the stream. It blocks until the store has answered, for at
@@ -110,7 +115,8 @@ func (m *Member) run(s state, off func() bool) {
 	defer off()
 	calls := newCaller(m)
 	var (
-		waiting []chan error // who resigns
+		waiting []resignation
+		stopped chan struct{} // of the resignation that this step is about
 		replay  []ElectionMessage
 		closing = m.closing
 		timer   = time.NewTimer(0)
@@ -124,6 +130,10 @@ func (m *Member) run(s state, off func() bool) {
 		s, fx = step(m.rules, s, in)
 		m.logStep(before, s, in)
 		lapsed := !m.applyTerm(fx, s)
+		if stopped != nil {
+			close(stopped)
+			stopped = nil
+		}
 		replay = m.announce(replay, fx.messages)
 		calls.cancel(fx.cancels)
 		for _, r := range fx.requests {
@@ -131,7 +141,7 @@ func (m *Member) run(s state, off func() bool) {
 		}
 		if fx.released {
 			for _, w := range waiting {
-				w <- fx.err
+				w.answer <- fx.err
 			}
 			waiting = nil
 		}
@@ -151,7 +161,7 @@ func (m *Member) run(s state, off func() bool) {
 			in = input{kind: inTick}
 		case in = <-m.inputs:
 		case w := <-m.resigns:
-			waiting = append(waiting, w)
+			waiting, stopped = append(waiting, w), w.stopped
 			in = input{kind: inResign}
 		case <-closing:
 			closing = nil

@@ -456,6 +456,42 @@ func TestMember(t *testing.T) {
 			t.Error("it leads")
 		}
 	})
+	bubble(t, "failure 12: Resign with a context that has ended resigns all the same", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		for range 20 {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_ = a.Resign(ctx) // the store's answer may or may not be in by now
+			if a.IsLeader() {
+				t.Fatal("it leads")
+			}
+			time.Sleep(11 * time.Second)
+			if !a.IsLeader() {
+				t.Fatal("it does not stand again")
+			}
+		}
+	})
+	bubble(t, "a stuck subscriber beside one whose callback resigns, unsubscribes and closes", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		release := make(chan struct{})
+		a.AsObservable().Subscribe(func(leadership.ElectionMessage) { <-release })
+		var subscription *leadership.Subscription
+		ready := make(chan struct{})
+		subscription = a.AsObservable().Subscribe(func(m leadership.ElectionMessage) {
+			<-ready
+			if m.Status == leadership.StatusElectedFirst {
+				_ = a.Resign(context.Background())
+				subscription.Unsubscribe()
+				_ = a.Close()
+			}
+		})
+		close(ready)
+		time.Sleep(time.Minute)
+		if n := store.Sessions(); !a.log.completed() || len(n) != 0 {
+			t.Errorf("complete %v, sessions %v", a.log.completed(), n)
+		}
+		close(release)
+	})
 	bubble(t, "Close is bounded when the store does not answer", func(t *testing.T, store *memory.Store) {
 		a := join(t, store, "a")
 		a.link.Disconnect()
@@ -467,6 +503,35 @@ func TestMember(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 	})
+}
+
+func TestCloseAtAnyTime(t *testing.T) {
+	for at := range 60 {
+		synctest.Test(t, func(t *testing.T) {
+			store := memory.NewStore(memory.WithGrace(15 * time.Second))
+			link := store.Backend()
+			m, err := leadership.NewClusterFactory(func(leadership.Config) (leadership.Backend, error) { return link, nil }).Build(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			record(t, m)
+			if at%3 == 0 {
+				link.Disconnect()
+			}
+			time.Sleep(time.Duration(at) * 300 * time.Millisecond)
+			link.Reconnect()
+			if at%2 == 0 {
+				go func() { _ = m.Resign(context.Background()) }()
+			}
+			if err := m.Close(); err != nil {
+				t.Errorf("after %d × 300 ms: %v", at, err)
+			}
+			synctest.Wait()
+			if left := store.Sessions(); len(left) != 0 {
+				t.Errorf("after %d × 300 ms: sessions %v are left", at, left)
+			}
+		})
+	}
 }
 
 func TestSingleMode(t *testing.T) {

@@ -34,7 +34,7 @@ type ElectionMessage struct {
 	// Status says what happened.
 	Status Status
 	// Vote is the vote of the member that leads now, as read back from the store;
-	// nil when nobody is known to lead, or when the vote can't be read.
+	// nil when nobody is known to lead, or when the vote can't be read. All subscribers share it: don't change it.
 	Vote *Vote
 	// Err is the cause of an error or a relegation; nil otherwise. Test it with [errors.Is].
 	Err error

@@ -30,7 +30,8 @@ type request struct {
 	session string      // opLifetime: the session asked about
 	seen    Observation // opWatch
 	sign    bool        // opRelease: leave the sign of a leader that resigned
-	keep    bool        // opRelease: resign only, the session is not ours to close
+	given   bool        // opRelease: the session is not ours to end
+	keep    bool        // opRelease: resign only
 }
 
 // reply is how a request ended.

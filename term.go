@@ -25,7 +25,7 @@ func (t Term) Token() uint64 {
 // Nothing done after Valid has returned is covered by its answer: guard writes with the token.
 func (t Term) Valid() bool { return t.t != nil && t.t.valid() }
 
-// Deadline is when the term ends unless it is proved again before, by the local wall clock. The zero time if it is over.
+// Deadline is when the term ends unless it is proved again before, by the local wall clock. The zero time once it was found over.
 func (t Term) Deadline() time.Time {
 	if t.t == nil {
 		return time.Time{}

@@ -63,15 +63,23 @@ func (b *backend) Open(ctx context.Context, ttl time.Duration) (leadership.Sessi
 	return b.newSession(id, ttl, false), nil
 }
 
-// Attach adopts a session. Its TTL is what the store says; for a session without one, which lives until a
-// check or an operator ends it, what the caller says.
+// Attach adopts a session. Its TTL is what the store says, or the caller where the store has none. A session that may end before, having
+// checks or no TTL, is believed in for no longer than its lock-delay: from its end on only that keeps the key from others.
 func (b *backend) Attach(ctx context.Context, id string, ttl time.Duration) (leadership.Session, error) {
-	granted, err := b.renewSession(ctx, id)
+	entry, err := b.renewSession(ctx, id)
 	if err != nil {
 		return nil, err
 	}
+	granted, err := sessionTTL(entry)
+	if err != nil {
+		return nil, err
+	}
+	bounded := granted == 0 || len(entry.NodeChecks)+len(entry.ServiceChecks)+len(entry.Checks) > 0
 	if granted == 0 {
 		granted = ttl
+	}
+	if bounded {
+		granted = min(granted, entry.LockDelay)
 	}
 	if granted <= 0 {
 		return nil, leadership.InvalidConfig("session TTL", ttl, "must be positive")

@@ -201,15 +201,19 @@ func TestLifetime(t *testing.T) {
 
 func TestAttachTakesTheStoresTTL(t *testing.T) {
 	for _, c := range []struct {
-		name, store string
+		name        string
+		entry       api.SessionEntry
 		given, want time.Duration
 	}{
-		{"when it is shorter", "10s", time.Minute, 10 * time.Second},
-		{"when it is longer", "30s", 15 * time.Second, 30 * time.Second},
-		{"but the caller's for a session without one", "", 15 * time.Second, 15 * time.Second},
+		{"when it is shorter", api.SessionEntry{TTL: "10s"}, time.Minute, 10 * time.Second},
+		{"when it is longer", api.SessionEntry{TTL: "30s"}, 15 * time.Second, 30 * time.Second},
+		{"but the caller's for a session without one", api.SessionEntry{LockDelay: time.Minute}, 15 * time.Second, 15 * time.Second},
+		{"and no more than the lock-delay where only that bounds a session without one", api.SessionEntry{LockDelay: 15 * time.Second}, time.Minute, 15 * time.Second},
+		{"and no more than the lock-delay where a check may end the session", api.SessionEntry{TTL: "60s", LockDelay: 15 * time.Second, NodeChecks: []string{"serfHealth"}}, time.Minute, 15 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, _ := with(t, map[string][]answer{"renew": {live(idTwo, c.store)}})
+			c.entry.ID = idTwo
+			b, _ := with(t, map[string][]answer{"renew": {{index: "9", body: []api.SessionEntry{c.entry}}}})
 			s, err := b.Attach(t.Context(), idTwo, c.given)
 			if err != nil || s.TTL() != c.want || s.ID() != idTwo {
 				t.Errorf("%+v, %v; want a TTL of %v", s, err, c.want)

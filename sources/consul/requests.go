@@ -105,34 +105,34 @@ func (b *backend) createSession(ctx context.Context, ttl time.Duration) (id stri
 	return out.ID, nil
 }
 
-// renewSession extends a session and returns the TTL that the store granted it, 0 when it has none.
-func (b *backend) renewSession(ctx context.Context, id string) (time.Duration, error) {
+// renewSession extends a session and returns it as the store has it.
+func (b *backend) renewSession(ctx context.Context, id string) (*api.SessionEntry, error) {
 	what := "renew session " + id
 	if !isSessionID(id) {
-		return 0, fmt.Errorf("consul: renew session %q: %w (Consul's session ids are UUIDs)", id, leadership.ErrSessionLost)
+		return nil, fmt.Errorf("consul: renew session %q: %w (Consul's session ids are UUIDs)", id, leadership.ErrSessionLost)
 	}
 	request, cancel := bound(ctx, requestTimeout)
 	defer cancel()
 	var entries []*api.SessionEntry
 	_, err := b.client.Raw().Write("/v1/session/renew/"+id, nil, &entries, b.writing(request))
 	if err == nil && (len(entries) != 1 || entries[0] == nil || entries[0].ID != id) {
-		return 0, fmt.Errorf("consul: %s: answer shows another session or none: %w", what, errForeign)
+		return nil, fmt.Errorf("consul: %s: answer shows another session or none: %w", what, errForeign)
 	}
 	if err == nil {
-		return sessionTTL(entries[0])
+		return entries[0], nil
 	}
 	if !hasStatus(err, http.StatusNotFound) {
-		return 0, b.fail(request, what, err)
+		return nil, b.fail(request, what, err)
 	}
 	// Any web server answers 404, and to believe that would cost a term: the session is lost when a read agrees.
 	entry, infoErr := b.sessionInfo(ctx, id, true)
 	switch {
 	case infoErr != nil:
-		return 0, fmt.Errorf("consul: %s: %w (%w)", what, infoErr, err)
+		return nil, fmt.Errorf("consul: %s: %w (%w)", what, infoErr, err)
 	case entry != nil:
-		return 0, fmt.Errorf("consul: %s: the session lives, but: %w", what, err)
+		return nil, fmt.Errorf("consul: %s: the session lives, but: %w", what, err)
 	}
-	return 0, fmt.Errorf("consul: %s: %w (%w)", what, leadership.ErrSessionLost, err)
+	return nil, fmt.Errorf("consul: %s: %w (%w)", what, leadership.ErrSessionLost, err)
 }
 
 // sessionInfo reads a session, which is nil when the store does not know it.

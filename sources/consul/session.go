@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/leadership-go/leadership"
 )
 
 // session implements [leadership.Session].
@@ -33,6 +35,9 @@ func (s *session) TTL() time.Duration { return s.ttl }
 
 func (s *session) Renew(ctx context.Context) error {
 	_, err := s.backend.renewSession(ctx, s.id)
+	if errors.Is(err, leadership.ErrSessionLost) {
+		s.backend.forgetSession(s.id)
+	}
 	return err
 }
 

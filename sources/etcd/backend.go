@@ -23,7 +23,7 @@ type backend struct {
 	watches atomic.Uint64 // numbers them
 
 	mu    sync.Mutex
-	spare []clientv3.LeaseID // ids of grants with an unknown outcome, to be tried again
+	spare []leaseID // ids of grants with an unknown outcome, to be tried again
 }
 
 // NewBackend returns the backend that uses client, which it never closes. The client's calls need no time limits of their
@@ -65,7 +65,7 @@ func wholeSeconds(ttl time.Duration) (int64, error) {
 }
 
 // grant makes a lease with an id that is chosen here. So an attempt whose answer was lost leaves nothing behind for good: the
-// next attempt takes the same id, and finds the lease in its way. Were ids left to the server, a store
+// next attempt takes the same id, and where it finds the lease, renews it. Were ids left to the server, a store
 // that is slow to answer would fill up with one lease for each attempt.
 func (b *backend) grant(ctx context.Context, a *api, seconds int64) (clientv3.LeaseID, time.Duration, error) {
 	if a.client.ActiveConnection() == nil { // a client inside the server's process
@@ -75,39 +75,45 @@ func (b *backend) grant(ctx context.Context, a *api, seconds int64) (clientv3.Le
 		}
 		return resp.ID, time.Duration(resp.TTL) * time.Second, nil
 	}
-	id := b.takeID()
-	ask := func() (*pb.LeaseGrantResponse, error) {
-		resp, err := clientv3.RetryLeaseClient(a.client).LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: seconds, ID: int64(id)}, grpc.WaitForReady(true))
-		return resp, rpctypes.Error(err)
-	}
-	resp, err := ask()
-	if errors.Is(err, rpctypes.ErrLeaseExist) { // from an attempt before, with another TTL perhaps
-		if _, err = a.client.Revoke(ctx, id); err == nil || errors.Is(err, rpctypes.ErrLeaseNotFound) {
-			resp, err = ask()
-		}
+	lease := b.takeID(time.Duration(seconds) * time.Second)
+	resp, err := clientv3.RetryLeaseClient(a.client).LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: seconds, ID: int64(lease.id)}, grpc.WaitForReady(true))
+	err = rpctypes.Error(err)
+	granted := time.Duration(resp.GetTTL()) * time.Second
+	if errors.Is(err, rpctypes.ErrLeaseExist) {
+		granted, err = a.keepAlive(ctx, lease.id)
 	}
 	if err != nil {
-		b.keepID(id)
+		b.keepID(lease)
 		return 0, 0, err
 	}
-	return id, time.Duration(resp.GetTTL()) * time.Second, nil
+	return lease.id, granted, nil
 }
 
-func (b *backend) takeID() clientv3.LeaseID {
+// leaseID is an id for a lease, which may be taken again until then: no lease made with it can have run out before. Later its
+// revocation may be under way, and would end a new lease of that id.
+type leaseID struct {
+	id    clientv3.LeaseID
+	until time.Time
+}
+
+func (b *backend) takeID(ttl time.Duration) leaseID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if n := len(b.spare); n > 0 {
-		id := b.spare[n-1]
+	now := time.Now()
+	for n := len(b.spare); n > 0; n = len(b.spare) {
+		lease := b.spare[n-1]
 		b.spare = b.spare[:n-1]
-		return id
+		if now.Before(lease.until) {
+			return lease
+		}
 	}
-	return clientv3.LeaseID(rand.Int64N(1<<63-1) + 1)
+	return leaseID{clientv3.LeaseID(rand.Int64N(1<<63-1) + 1), now.Add(ttl / 2)}
 }
 
-func (b *backend) keepID(id clientv3.LeaseID) {
+func (b *backend) keepID(lease leaseID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.spare = append(b.spare, id)
+	b.spare = append(b.spare, lease)
 }
 
 func (b *backend) Attach(ctx context.Context, id string, _ time.Duration) (leadership.Session, error) {
