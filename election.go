@@ -369,9 +369,7 @@ func (m *machine) close() {
 	case phaseOpening:
 		if m.calls[opOpen].seq == 0 {
 			m.finish(nil)
-		} else { // its reply decides: a session that was made after all is given back
-			m.fx.cancels = append(m.fx.cancels, opOpen)
-		}
+		} // else its reply decides: cut short, it could leave a session behind that nobody knows of
 	case phaseDelayed:
 		m.finish(nil)
 	case phaseLeaving:

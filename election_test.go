@@ -46,9 +46,7 @@ func (d *script) do(in input) {
 		d.told = append(d.told, brief(m))
 	}
 	for _, o := range d.last.cancels {
-		if o != opOpen {
-			delete(d.open, o)
-		}
+		delete(d.open, o)
 	}
 	for _, r := range d.last.requests {
 		d.open[r.op] = r
@@ -574,8 +572,8 @@ func TestStep(t *testing.T) {
 		}},
 		{"a session that opens after Close is given back", nil, func(d *script) {
 			d.close()
-			if d.last.done {
-				d.t.Fatal("done while a session may be on its way")
+			if d.last.done || len(d.last.cancels) != 0 {
+				d.t.Fatal("done, or cut short, while a session may be on its way")
 			}
 			d.opened("s1")
 			d.answer(opRelease, reply{})

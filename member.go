@@ -97,8 +97,8 @@ type resignation struct {
 	answer  chan error
 }
 
-// Close resigns, leaves the election, closes the session and completes the stream. It blocks until the store has answered, for at
-// most one request's time, whatever became of the context given to Build; it does not wait for subscribers. Closing again
+// Close resigns, leaves the election, closes the session and completes the stream. It blocks until the store has answered, for the time of
+// two requests at most, whatever became of the context given to Build; it does not wait for subscribers. Closing again
 // waits for the same end. It returns the store's error when key and session could not be given back: they then come free when the session's TTL is over.
 func (m *Member) Close() error {
 	m.beginClose()
