@@ -20,13 +20,59 @@ import (
 
 // links are the operators that random chains are made of.
 var links = map[string]func(stream) stream{
-	"filter":   func(s stream) stream { return operators.Filter(s, func(v string) bool { return v != "b" }) },
-	"map":      func(s stream) stream { return operators.Map(s, strings.ToUpper) },
-	"distinct": operators.DistinctUntilChanged[string],
-	"by":       func(s stream) stream { return operators.DistinctUntilChangedBy(s, strings.ToLower) },
-	"debounce": debounced(2),
-	"retry":    retried(operators.RetryPolicy{Max: 2, Delay: marble.Frame, Jitter: 0.5}),
-	"again":    retried(operators.RetryPolicy{Max: 1}),
+	"filter":       func(s stream) stream { return operators.Filter(s, func(v string) bool { return v != "b" }) },
+	"map":          func(s stream) stream { return operators.Map(s, strings.ToUpper) },
+	"distinct":     operators.DistinctUntilChanged[string],
+	"by":           func(s stream) stream { return operators.DistinctUntilChangedBy(s, strings.ToLower) },
+	"debounce":     debounced(2),
+	"retry":        retried(operators.RetryPolicy{Max: 2, Delay: marble.Frame, Jitter: 0.5}),
+	"again":        retried(operators.RetryPolicy{Max: 1}),
+	"take":         taken(2),
+	"until":        until("---x"),
+	"first":        operators.First[string],
+	"last":         operators.Last[string],
+	"at":           at(1),
+	"while":        func(s stream) stream { return operators.TakeWhile(s, func(v string) bool { return v != "c" }) },
+	"skip":         skipped(1),
+	"skipping":     func(s stream) stream { return operators.SkipWhile(s, func(v string) bool { return v == "a" }) },
+	"seen":         operators.Distinct[string],
+	"ignore":       operators.IgnoreElements[string],
+	"start":        begun("c", "a"),
+	"pairs":        paired,
+	"materialized": materialized,
+	"failing": func(s stream) stream {
+		return operators.MapErr(s, func(v string) (string, error) {
+			if strings.EqualFold(v, "x") {
+				return "", marble.ErrMarble
+			}
+			return v, nil
+		})
+	},
+	"least": func(s stream) stream {
+		return operators.Scan(s, "a", func(before, v string) string { return min(before, v) })
+	},
+	"flat":   flat("-v--(vv)|"),
+	"concat": concatenated("-v--v|"),
+	"switch": switched("v--v|"),
+	"nested": func(s stream) stream {
+		return operators.SwitchMap(s, func(string) stream { return operators.Take(flat("v-v|")(marble.Source("-a-b")), 3) })
+	},
+	"merge":    with(merged, "-a-(bc)-|"),
+	"split":    func(s stream) stream { return operators.Merge(s, s) },
+	"and then": with(chained, "a-b|"),
+	"race":     with(raced, "---a-b"),
+	"combine":  with(second(operators.CombineLatest[string, string, string]), "a-b-c|"),
+	"zip":      with(second(operators.Zip[string, string, string]), "--b-(ac)--a"),
+	"latest":   with(second(operators.WithLatestFrom[string, string, string]), "a--b--c|"),
+	"calm": func(s stream) stream {
+		return letters(operators.DebounceEdges(edgy(s), 2*marble.Frame))
+	},
+	"leader": func(s stream) stream {
+		return operators.Map(operators.LeaderChanges(edgy(s)), func(v *leadership.Vote) string { return v.ServiceID })
+	},
+	"leading": func(s stream) stream {
+		return operators.WhileLeading(edgy(s), func(uint64) stream { return marble.Source("a-b-(ab)|") })
+	},
 	"faulty": func(s stream) stream {
 		return operators.Map(s, func(v string) string {
 			if v == "X" || v == "x" {
@@ -35,6 +81,30 @@ var links = map[string]func(stream) stream{
 			return v
 		})
 	},
+}
+
+// second makes an operator for two that keeps what comes from the second one.
+func second(op func(a, b stream, f func(a, b string) string) stream) func(a, b stream) stream {
+	return func(a, b stream) stream { return op(a, b, func(_, b string) string { return b }) }
+}
+
+// edgy makes an election of letters: a elects, b relegates, c and x repeat that the member follows.
+func edgy(s stream) messages {
+	return operators.Map(s, func(v string) message {
+		m := message{Status: leadership.StatusNotElected, Vote: &leadership.Vote{ServiceID: v}}
+		switch strings.ToLower(v) {
+		case "a":
+			m.Status = leadership.StatusElectedFirst
+		case "b":
+			m.Status = leadership.StatusRelegation
+		}
+		return m
+	})
+}
+
+// letters undoes edgy.
+func letters(m messages) stream {
+	return operators.Map(m, func(m message) string { return m.Vote.ServiceID })
 }
 
 // TestRandomChains cancels random chains at random and checks the rules that hold for every stream. synctest finds what is left over.
@@ -98,8 +168,11 @@ func runChain(t *testing.T, diagram string, chain []string, cutAt time.Duration,
 		case how == "panic" && cut:
 			panic("callback")
 		case how == "from the callback" && cut:
-			<-subscribed
-			sub.Unsubscribe()
+			select {
+			case <-subscribed:
+				sub.Unsubscribe()
+			default: // what is delivered within Subscribe comes too early for that
+			}
 		}
 	}
 	sub = o.Subscribe(next, leadership.WithContext(ctx), leadership.OnError(func(err error) {
@@ -137,7 +210,7 @@ func runChain(t *testing.T, diagram string, chain []string, cutAt time.Duration,
 		fail("nobody told of %v", err)
 	case errors.As(err, &panicked) && how != "panic" && !strings.ContainsAny(diagram, "x"):
 		fail("%v", err)
-	case !strings.Contains(diagram, "#") && errors.Is(err, marble.ErrMarble):
+	case !strings.Contains(diagram, "#") && !slices.Contains(chain, "failing") && errors.Is(err, marble.ErrMarble):
 		fail("an error out of nothing")
 	}
 	return failed

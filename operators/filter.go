@@ -72,3 +72,61 @@ func (d *distinctBy[T, K]) Next(v T) {
 	d.any, d.last = true, k
 	d.Observer.Next(v)
 }
+
+// Distinct leaves out each value that equals any before. It remembers them all, as long as the subscription lives: for values of which there
+// are few. A value that cannot be compared, in an interface, ends the subscription with a [leadership.PanicError].
+//
+//	-a-b-a-c-|
+//	-a-b---c-|
+func Distinct[T comparable](src leadership.Observable[T]) leadership.Observable[T] {
+	return leadership.New(func(s *leadership.Scope, out leadership.Observer[T]) {
+		seen := map[T]struct{}{}
+		src.SubscribeIn(s, &filter[T]{out, func(v T) bool {
+			before := len(seen)
+			seen[v] = struct{}{}
+			return len(seen) > before
+		}})
+	})
+}
+
+// IgnoreElements passes the terminal on and no value.
+//
+//	-a-b-|
+//	-----|
+func IgnoreElements[T any](src leadership.Observable[T]) leadership.Observable[T] {
+	return Filter(src, func(T) bool { return false })
+}
+
+// Skip leaves out the first n values. With n of 0 or less it changes nothing.
+//
+//	    -a-b-c-|
+//	2   -----c-|
+func Skip[T any](src leadership.Observable[T], n int) leadership.Observable[T] {
+	if n <= 0 {
+		return src
+	}
+	return leadership.New(func(s *leadership.Scope, out leadership.Observer[T]) {
+		left := n
+		src.SubscribeIn(s, &filter[T]{out, func(T) bool {
+			if left > 0 {
+				left--
+				return false
+			}
+			return true
+		}})
+	})
+}
+
+// SkipWhile leaves out the first values for which skip is true, and lets all pass from the first one for which it is not.
+//
+//	       -1-3-4-5-|
+//	odd    -----4-5-|
+func SkipWhile[T any](src leadership.Observable[T], skip func(T) bool) leadership.Observable[T] {
+	return leadership.New(func(s *leadership.Scope, out leadership.Observer[T]) {
+		open := false
+		src.SubscribeIn(s, &filter[T]{out, func(v T) bool {
+			open = open || !skip(v)
+			return open
+		}})
+	})
+}

@@ -1,7 +1,6 @@
 package operators
 
 import (
-	"sync"
 	"time"
 
 	"github.com/leadership-go/leadership"
@@ -17,73 +16,49 @@ func Debounce[T any](src leadership.Observable[T], d time.Duration) leadership.O
 		return src
 	}
 	return leadership.New(func(s *leadership.Scope, out leadership.Observer[T]) {
-		b := &debounce[T]{d: d, out: leadership.Serialize(s, out)}
+		b := &debounce[T]{outbox: newOutbox(s, out), d: d}
 		b.timer = s.Timer(b.fire)
 		src.SubscribeIn(s, b)
 	})
 }
 
 type debounce[T any] struct {
-	d     time.Duration
-	out   leadership.Observer[T]
-	timer *leadership.Timer
-
-	mu      sync.Mutex // never held while calling out
-	pending T
-	has     bool // there is a pending value
-	armed   bool // a firing is to come for it
-	stale   int  // firings on their way whose value was replaced
+	outbox[T]
+	alarm
+	d       time.Duration
+	pending slot[T]
 }
 
 func (b *debounce[T]) Next(v T) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.pending, b.has = v, true
-	if !b.timer.Reset(b.d) && b.armed {
-		b.stale++ // it had fired already, and waits for the lock
-	}
-	b.armed = true
+	b.Lock()
+	defer b.deliver()
+	b.pending.put(v)
+	b.set(b.d)
 }
 
 func (b *debounce[T]) fire() {
-	b.mu.Lock()
-	if b.stale > 0 {
-		b.stale--
-		b.mu.Unlock()
-		return
-	}
-	b.armed = false
-	v, has := b.take()
-	b.mu.Unlock()
-	if has {
-		b.out.Next(v)
+	b.Lock()
+	defer b.deliver()
+	if b.rang() {
+		b.pending.postTo(&b.outbox)
 	}
 }
 
 func (b *debounce[T]) Error(err error) {
+	b.Lock()
+	defer b.deliver()
 	b.flush()
-	b.out.Error(err)
+	b.fail(err)
 }
 
 func (b *debounce[T]) Complete() {
+	b.Lock()
+	defer b.deliver()
 	b.flush()
-	b.out.Complete()
+	b.complete()
 }
 
-// flush emits what is pending. A firing that is on its way finds nothing any more.
 func (b *debounce[T]) flush() {
-	b.mu.Lock()
-	b.timer.Stop()
-	v, has := b.take()
-	b.mu.Unlock()
-	if has {
-		b.out.Next(v)
-	}
-}
-
-func (b *debounce[T]) take() (v T, has bool) {
-	v, has = b.pending, b.has
-	var none T
-	b.pending, b.has = none, false
-	return v, has
+	b.stop()
+	b.pending.postTo(&b.outbox)
 }

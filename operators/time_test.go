@@ -125,6 +125,23 @@ func TestDebounce(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a completion right when the timer fires loses nothing", func(t *testing.T) {
+		const d = 60 * time.Microsecond
+		for i := range 4000 {
+			took, heard := d+time.Duration(i%40-5)*time.Microsecond, 0
+			o := operators.Debounce(leadership.Create(func(s *leadership.Scope, out leadership.Observer[int]) {
+				s.Go(func() {
+					out.Next(1)
+					for began := time.Now(); time.Since(began) < took; { // a timer would not be that precise
+					}
+					out.Complete()
+				})
+			}), d)
+			if err := o.ForEach(t.Context(), func(int) { heard++ }); err != nil || heard != 1 {
+				t.Fatalf("heard %d values, %v", heard, err)
+			}
+		}
+	})
 	t.Run("unsubscribed while timers fire, nothing comes after", func(t *testing.T) {
 		var all sync.WaitGroup
 		for range 50 {

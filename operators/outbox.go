@@ -1,0 +1,161 @@
+package operators
+
+import (
+	"sync"
+	"time"
+
+	"github.com/leadership-go/leadership"
+)
+
+// defaultQueue bounds what an operator keeps for later unless the subscriber sets [leadership.Mailbox].
+const defaultQueue = 256
+
+// queueLimit is how many values an operator may keep for the subscriber of s.
+func queueLimit(s *leadership.Scope) int {
+	if n := s.Mailbox(); n > 0 {
+		return n
+	}
+	return defaultQueue
+}
+
+// outbox emits in the order in which an operator decided, where decisions come from the source and from timers. Its lock guards the state
+// of the operator too: who decides locks it, posts, and calls deliver, which unlocks it and then calls out.
+type outbox[T any] struct {
+	sync.Mutex
+	scope  *leadership.Scope
+	out    leadership.Observer[T]
+	limit  int
+	queue  []notice[T]
+	spare  []notice[T] // an emptied queue, to be used again
+	busy   bool        // somebody calls out
+	closed bool        // a terminal was posted
+}
+
+// notice is one call of an observer.
+type notice[T any] struct {
+	kind  kind
+	value T
+	err   error
+}
+
+// kind tells the three calls of an observer apart.
+type kind uint8
+
+const (
+	kindNext kind = iota
+	kindError
+	kindComplete
+)
+
+func newOutbox[T any](s *leadership.Scope, out leadership.Observer[T]) outbox[T] {
+	return outbox[T]{scope: s, out: out, limit: queueLimit(s)}
+}
+
+// post has v emitted. When too much waits for a slow subscriber, the stream fails after that with [leadership.ErrOverflow].
+func (o *outbox[T]) post(v T) {
+	if len(o.queue) >= o.limit {
+		o.fail(leadership.ErrOverflow)
+		return
+	}
+	o.push(notice[T]{value: v})
+}
+
+// fail has the stream fail after what was posted.
+func (o *outbox[T]) fail(err error) { o.push(notice[T]{kind: kindError, err: err}) }
+
+// complete has the stream complete after what was posted.
+func (o *outbox[T]) complete() { o.push(notice[T]{kind: kindComplete}) }
+
+func (o *outbox[T]) push(n notice[T]) {
+	if !o.closed {
+		o.queue = append(o.queue, n)
+		o.closed = n.kind != kindNext
+	}
+}
+
+// deliver unlocks, and calls out with all that was posted unless somebody is at it, who will.
+func (o *outbox[T]) deliver() {
+	if o.busy {
+		o.Unlock()
+		return
+	}
+	o.busy = true
+	for len(o.queue) > 0 {
+		batch := o.queue
+		o.queue, o.spare = o.spare, nil
+		o.Unlock()
+		for _, n := range batch {
+			o.one(n)
+		}
+		clear(batch)
+		o.Lock()
+		o.spare = batch[:0]
+	}
+	o.busy = false
+	o.Unlock()
+}
+
+func (o *outbox[T]) one(n notice[T]) {
+	if o.scope.Ended() {
+		return
+	}
+	switch n.kind {
+	case kindNext:
+		o.out.Next(n.value)
+	case kindError:
+		o.out.Error(n.err)
+	case kindComplete:
+		o.out.Complete()
+	}
+}
+
+// alarm is a timer for an operator with an outbox, by whose lock it is guarded. Its function has to ask rang first.
+type alarm struct {
+	timer *leadership.Timer
+	armed bool // a firing is to come
+	void  int  // firings on their way that count no more
+}
+
+// set has the alarm fire d from now, and not when it would have.
+func (a *alarm) set(d time.Duration) {
+	if !a.timer.Reset(d) && a.armed {
+		a.void++ // it had fired already, and waits for the lock
+	}
+	a.armed = true
+}
+
+// stop has it not fire.
+func (a *alarm) stop() {
+	if a.armed && !a.timer.Stop() {
+		a.void++
+	}
+	a.armed = false
+}
+
+// rang reports whether a firing counts.
+func (a *alarm) rang() bool {
+	if a.void > 0 {
+		a.void--
+		return false
+	}
+	a.armed = false
+	return true
+}
+
+// slot holds a value or none.
+type slot[T any] struct {
+	value T
+	full  bool
+}
+
+func (s *slot[T]) put(v T) { s.value, s.full = v, true }
+
+func (s *slot[T]) drop() { *s = slot[T]{} }
+
+// postTo posts what is there, and empties the slot.
+func (s *slot[T]) postTo(o *outbox[T]) {
+	if s.full {
+		o.post(s.value)
+		s.drop()
+	}
+}
