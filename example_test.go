@@ -91,31 +91,34 @@ func ExampleTerm() {
 
 // A successor is elected as soon as the leader resigns.
 func ExampleMember_Resign() {
+	ctx := context.Background()
 	store := memory.NewStore()
 	build := func(id string) *leadership.Member {
-		member, err := memory.NewClusterFactory(store).Configure(leadership.Config{ServiceID: id}).Build(context.Background())
+		member, err := memory.NewClusterFactory(store).Configure(leadership.Config{ServiceID: id}).Build(ctx)
 		if err != nil {
 			panic(err)
 		}
 		return member
 	}
-	first, second := build("node-1"), build("node-2")
-	defer func() { _, _ = first.Close(), second.Close() }()
-	for !first.IsLeader() && !second.IsLeader() {
-		time.Sleep(time.Millisecond)
+	elected := func(member *leadership.Member) {
+		for m := range operators.OfStatus(member.AsObservable(), leadership.StatusElectedFirst).Seq(ctx) {
+			fmt.Println(m.Vote.ServiceID, m.Status)
+			return
+		}
 	}
-	leader, waiter := first, second
-	if second.IsLeader() {
-		leader, waiter = second, first
-	}
-	if err := leader.Resign(context.Background()); err != nil {
+	first := build("node-1")
+	elected(first)
+	second := build("node-2")
+	if err := first.Resign(ctx); err != nil {
 		fmt.Println(err)
 	}
-	for !waiter.IsLeader() {
-		time.Sleep(time.Millisecond)
-	}
-	fmt.Println(leader.IsLeader(), waiter.IsLeader())
-	// Output: false true
+	elected(second)
+	fmt.Println(first.IsLeader(), second.IsLeader())
+	_, _ = first.Close(), second.Close()
+	// Output:
+	// node-1 elected.first
+	// node-2 elected.first
+	// false true
 }
 
 // Settings are checked when the member is built. The text names the field, the value and the rule.
