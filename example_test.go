@@ -101,8 +101,8 @@ func ExampleMember_Resign() {
 		return member
 	}
 	elected := func(member *leadership.Member) {
-		for m := range operators.OfStatus(member.AsObservable(), leadership.StatusElectedFirst).Seq(ctx) {
-			fmt.Println(m.Vote.ServiceID, m.Status)
+		for m, err := range operators.OfStatus(member.AsObservable(), leadership.StatusElectedFirst).Seq(ctx) {
+			fmt.Println(m.Vote.ServiceID, m.Status, err)
 			return
 		}
 	}
@@ -116,8 +116,8 @@ func ExampleMember_Resign() {
 	fmt.Println(first.IsLeader(), second.IsLeader())
 	_, _ = first.Close(), second.Close()
 	// Output:
-	// node-1 elected.first
-	// node-2 elected.first
+	// node-1 elected.first <nil>
+	// node-2 elected.first <nil>
 	// false true
 }
 

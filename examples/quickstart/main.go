@@ -28,7 +28,7 @@ const lease = 2 * time.Second
 const (
 	electedWithin   = time.Second
 	handedOn        = 100 * time.Millisecond
-	takenAfterCrash = 2 * lease
+	takenAfterCrash = lease
 )
 
 func main() {
@@ -102,6 +102,7 @@ func show(ctx context.Context, out *log.Logger) (summary string, err error) {
 
 	// 3. The leader crashes. By its own clock it must know that it leads no more, before etcd lets another one lead.
 	leadAWhile(ctx)
+	awaitRenewalDue(ctx, nodes[second.name].member)
 	out.Printf("--- %s is cut off: nothing that it sends arrives, nothing reaches it, and nobody tells it", second.name)
 	crashed := time.Now()
 	nodes[second.name].cable.cut()
