@@ -100,12 +100,24 @@ func TestStepBelief(t *testing.T) {
 			d.at(7)
 			old := d.open[opRenew]
 			d.at(14)
+			d.answer(opRelease, reply{})
+			d.at(14.1)
+			d.opened("s2")
 			d.told = nil
-			d.do(input{kind: inReply, reply: reply{op: opRenew, seq: old.seq}})
-			d.do(input{kind: inReply, reply: reply{op: opObserve, seq: old.seq + 1, seen: Observation{Holder: held("s1", 5)}}})
+			late := reply{op: opCampaign, seq: old.seq, seen: Observation{Holder: held("s2", 9)}}
+			d.do(input{kind: inReply, reply: late})
+			d.do(input{kind: inReply, reply: reply{op: opRenew, seq: old.seq, err: ErrSessionLost}})
 			d.expect()
-			if d.leads() {
-				d.t.Error("it leads")
+			if d.s.phase != phaseStanding {
+				d.t.Errorf("it is %v", d.s.phase)
+			}
+		}},
+		{"it wants to be woken at its deadline, whatever is under way", nil, func(d *script) {
+			d.elected()
+			d.at(7)
+			d.at(10.5)
+			if got := d.s.wake(d.rules, d.now); got != 3500*time.Millisecond {
+				d.t.Errorf("it wants to sleep for %v", got)
 			}
 		}},
 		{"a duplicated reply counts once", nil, func(d *script) {
