@@ -1,5 +1,5 @@
-// Command consul shows an election at a Consul agent: three members stand, the first leader resigns, the second one leaves,
-// and each time another member takes over at once. Then the program ends by itself and leaves nothing behind at Consul.
+// Command consul shows an election at a Consul agent: three members stand, the first leader resigns and another one takes over at once,
+// the second leader is cut off and stops by itself before the third one leads. Then the program ends by itself.
 //
 //	go run ./examples/consul [-addr host:port] [-ttl 10s]
 package main
@@ -11,11 +11,15 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"os"
 	"os/signal"
 	"time"
 
+	"github.com/hashicorp/consul/api"
+
 	"github.com/leadership-go/leadership"
+	"github.com/leadership-go/leadership/examples/internal/cable"
 	"github.com/leadership-go/leadership/operators"
 	"github.com/leadership-go/leadership/sources/consul"
 )
@@ -45,19 +49,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	options := []consul.Option{consul.WithMinTTL(*ttl)}
-	if *addr != "" {
-		options = append(options, consul.WithAddress(*addr))
-	}
-	if err := show(ctx, log.New(stdout, "", 0), *ttl, options); err != nil { // a Logger may be used by all members at once
+	if err := show(ctx, log.New(stdout, "", 0), *ttl, *addr); err != nil { // a Logger may be used by all members at once
 		log.New(stderr, "consul failed: ", 0).Print(err)
 		return 1
 	}
 	return 0
 }
 
-func show(ctx context.Context, out *log.Logger, ttl time.Duration, options []consul.Option) error {
+func show(ctx context.Context, out *log.Logger, ttl time.Duration, addr string) error {
 	members := make(map[string]*leadership.Member)
+	cables := make(map[string]*cable.Cable)
 	var printed []*leadership.Subscription
 	defer func() {
 		for _, p := range printed {
@@ -69,7 +70,13 @@ func show(ctx context.Context, out *log.Logger, ttl time.Duration, options []con
 	}()
 	elected := make(chan string, 100) // the names of leaders: more than there will be
 	for _, name := range []string{"node-1", "node-2", "node-3"} {
-		member, err := consul.NewClusterFactory(options...).
+		// Usually consul.WithAddress, or nothing at all, is all that a factory needs. Here it gets a client with a cable that we can cut.
+		client, cut, err := connect(addr)
+		if err != nil {
+			return err
+		}
+		cables[name] = cut
+		member, err := consul.NewClusterFactory(consul.WithClient(client), consul.WithMinTTL(ttl)).
 			Mode(leadership.ModeMulti).
 			Configure(leadership.Config{
 				ServiceName: fmt.Sprintf("example-%d", os.Getpid()), // an election of its own for each run
@@ -108,16 +115,31 @@ func show(ctx context.Context, out *log.Logger, ttl time.Duration, options []con
 	if err != nil {
 		return err
 	}
-	out.Printf("--- %s leaves", second)
-	if err := members[second].Close(); err != nil {
-		return err
-	}
-	third, err := next(ctx, elected, ttl)
+	out.Printf("--- %s is cut off; Consul keeps its session for up to twice the TTL of %v", second, ttl)
+	crashed := time.Now()
+	cables[second].Cut()
+	third, err := next(ctx, elected, 3*ttl)
 	if err != nil {
 		return err
 	}
-	out.Printf("3 members, 3 leaders: %s, then %s after a resignation, then %s after its leader had left", first, second, third)
+	took := time.Since(crashed).Round(time.Millisecond)
+	if members[second].IsLeader() {
+		return fmt.Errorf("two leaders: %s, cut off, and %s", second, third)
+	}
+	out.Printf("3 members, 3 leaders: %s, then %s after a resignation, then %s %v after a hard stop", first, second, third, took)
 	return nil
+}
+
+// connect makes a client for Consul that is reached through a cable of its own.
+func connect(addr string) (*api.Client, *cable.Cable, error) {
+	config := api.DefaultConfig() // CONSUL_HTTP_ADDR and the like
+	if addr != "" {
+		config.Address = addr
+	}
+	c := new(cable.Cable)
+	config.Transport.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) { return c.Dial(ctx, address) }
+	client, err := api.NewClient(config)
+	return client, c, err
 }
 
 // answers waits until Consul says who leads, whoever that is.
@@ -139,7 +161,7 @@ func answers(ctx context.Context, member *leadership.Member) error {
 	}
 }
 
-// next is who is elected next. Nobody crashes here, so that it takes a few round trips; after limit something is wrong.
+// next is who is elected next. After limit something is wrong.
 func next(ctx context.Context, elected <-chan string, limit time.Duration) (string, error) {
 	late := time.NewTimer(limit)
 	defer late.Stop()

@@ -105,7 +105,7 @@ func show(ctx context.Context, out *log.Logger) (summary string, err error) {
 	awaitRenewalDue(ctx, nodes[second.name].member)
 	out.Printf("--- %s is cut off: nothing that it sends arrives, nothing reaches it, and nobody tells it", second.name)
 	crashed := time.Now()
-	nodes[second.name].cable.cut()
+	nodes[second.name].cable.Cut()
 	third, err := next(ctx, changes, second.name, crashed, takenAfterCrash)
 	if err != nil {
 		return "", err

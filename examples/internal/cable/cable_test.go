@@ -1,4 +1,4 @@
-package main
+package cable
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ func TestCable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close() //nolint:errcheck // nothing is pending
-	var c cable
-	near, err := c.dial(t.Context(), listener.Addr().String())
+	var c Cable
+	near, err := c.Dial(t.Context(), listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestCable(t *testing.T) {
 	if !carried(near, far) || !carried(far, near) {
 		t.Fatal("a cable that is whole carries nothing")
 	}
-	c.cut()
+	c.Cut()
 	if carried(near, far) || carried(far, near) {
 		t.Error("a cable that is cut carries something")
 	}
