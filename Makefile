@@ -19,7 +19,7 @@ lint: ## the linters, in every module
 fmt: ## format all Go files
 	$$(GOWORK=off go -C tools/lint tool -n golangci-lint) fmt
 
-fuzz: ## each fuzz target for 5 s
+fuzz: ## each fuzz target for some seconds
 	.ci/run fuzz
 
 figures-safety: ## measure what README says of safety, on real servers and faults
