@@ -1,6 +1,7 @@
 package leadership
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 )
@@ -30,16 +31,11 @@ type feed[T any] struct {
 	spare      bool        // a runner is on its way to take one
 }
 
-// newFeed returns a hot source. capacity bounds each subscriber's mailbox unless the subscriber's option says otherwise. coalesce
+// newFeed returns a hot source. capacity bounds each subscriber's mailbox unless the subscriber's option says otherwise; 0 means 256. coalesce
 // reports whether next may replace queued, an event of which nothing was delivered yet; it is asked on overflow only. nil means never.
 // An event that may not even replace its like is an edge: nothing is coalesced across it.
 func newFeed[T any](capacity int, coalesce func(queued, next T) bool) *feed[T] {
-	if capacity < 1 {
-		capacity = defaultMailbox
-	}
-	f := &feed[T]{capacity: capacity, coalesce: coalesce}
-	f.runner = f.run
-	return f
+	return &feed[T]{capacity: capacity, coalesce: coalesce}
 }
 
 // publish delivers events to every subscriber's mailbox and makes replay what a later subscriber gets first, in one step. It never waits
@@ -65,9 +61,9 @@ func (f *feed[T]) publish(replay []T, events ...T) {
 	f.wake(woken)
 }
 
-// close ends the stream for all, after what is queued: well for nil, otherwise with err. Later subscribers get just that terminal.
-// Only the first call counts.
-func (f *feed[T]) close(err error) {
+// close ends the stream for all, after what is queued: well for nil, otherwise with err. Later subscribers get replay, which is kept,
+// and that terminal. Only the first call counts.
+func (f *feed[T]) close(err error, replay ...T) {
 	var woken chain[T]
 	f.mu.Lock()
 	if f.closed {
@@ -81,7 +77,7 @@ func (f *feed[T]) close(err error) {
 			woken.add(m)
 		}
 	}
-	f.boxes, f.replay = nil, nil
+	f.boxes, f.replay = nil, replay
 	f.mu.Unlock()
 	f.wake(woken)
 }
@@ -95,17 +91,16 @@ func (f *feed[T]) subscribe(s *Scope, out Observer[T]) {
 	}
 	m := &mailbox[T]{feed: f, scope: s, out: out, limit: s.Mailbox(), index: -1}
 	if m.limit == 0 {
-		m.limit = f.capacity
+		m.limit = cmp.Or(f.capacity, defaultMailbox)
 	}
 	var woken chain[T]
 	f.mu.Lock()
-	wake := false
+	_, wake := m.put(f.replay, nil)
 	if f.closed {
-		wake = m.finish(f.err)
+		wake = m.finish(f.err) || wake
 	} else {
 		m.index = len(f.boxes)
 		f.boxes = append(f.boxes, m)
-		_, wake = m.put(f.replay, nil)
 	}
 	f.mu.Unlock()
 	if wake {
@@ -162,6 +157,9 @@ func (f *feed[T]) call() {
 		return
 	}
 	f.spare = true
+	if f.runner == nil {
+		f.runner = f.run
+	}
 	go f.runner()
 }
 
