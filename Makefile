@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check test race lint fmt fuzz figures-safety quickstart consul
+.PHONY: help check test race lint fmt fuzz docs figures-safety figures-stream quickstart consul
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,8 +22,14 @@ fmt: ## format all Go files
 fuzz: ## each fuzz target for some seconds
 	.ci/run fuzz
 
+docs: ## write the table of operators in README.md anew
+	go run ./internal/operatortable
+
 figures-safety: ## measure what README says of safety, on real servers and faults
 	go run ./e2e/cmd/figures-safety
+
+figures-stream: ## measure the stream beside rxgo, samber/ro, channels and bare functions
+	go run ./e2e/cmd/figures-stream
 
 quickstart: ## the first example
 	.ci/run readme_quickstart

@@ -24,9 +24,7 @@ func Never[T any]() Observable[T] { return New(func(*Scope, Observer[T]) {}) }
 
 // Throw fails at once with err.
 func Throw[T any](err error) Observable[T] {
-	if err == nil {
-		err = errNilError
-	}
+	err = failure(err)
 	return New(func(_ *Scope, out Observer[T]) { out.Error(err) })
 }
 

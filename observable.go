@@ -28,7 +28,7 @@ type Observable[T any] struct {
 type Observer[T any] interface {
 	// Next receives a value.
 	Next(value T)
-	// Error receives the failure that ended the stream.
+	// Error receives the failure that ended the stream. It is not nil.
 	Error(err error)
 	// Complete is told that the stream has ended well.
 	Complete()
@@ -42,6 +42,14 @@ var ErrUnsubscribed = errors.New("leadership: unsubscribed")
 
 // errNilError stands in for a nil that was given as the error of a stream.
 var errNilError = errors.New("leadership: a stream failed with a nil error")
+
+// failure is err, and an error even if that is nil.
+func failure(err error) error {
+	if err == nil {
+		return errNilError
+	}
+	return err
+}
 
 // New makes a source or an operator from the function that serves one subscription; it is for authors of those.
 // [Create] is the safer choice where values come from several goroutines.
@@ -174,10 +182,7 @@ func (g *gate[T]) nextAlone(v T) {
 
 // Error ends the subscription with err.
 func (g *gate[T]) Error(err error) {
-	if err == nil {
-		err = errNilError
-	}
-	g.finish(err)
+	g.finish(failure(err))
 }
 
 // Complete ends the subscription well.

@@ -50,6 +50,17 @@ type mapping struct {
 
 func (m *mapping) Next(v string) { m.Observer.Next(m.f(v)) }
 
+// wary takes a nil error for a completion.
+type wary struct{ Observer[string] }
+
+func (w wary) Error(err error) {
+	if err == nil {
+		w.Complete()
+		return
+	}
+	w.Observer.Error(err)
+}
+
 func TestGrammar(t *testing.T) {
 	rude := New(func(_ *Scope, out Observer[string]) {
 		out.Next("a")
@@ -70,6 +81,9 @@ func TestGrammar(t *testing.T) {
 		{"the same through Serialize", Create(rude.subscribe), "a #test", errTest},
 		{"a nil error is an error", Throw[string](nil), "#" + errNilError.Error(), errNilError},
 		{"a nil error from a source too", New(func(_ *Scope, out Observer[string]) { out.Error(nil) }), "#" + errNilError.Error(), errNilError},
+		{"and from one made by Create, already below it", New(func(s *Scope, out Observer[string]) {
+			Create(func(_ *Scope, out Observer[string]) { out.Error(nil) }).SubscribeIn(s, wary{out})
+		}), "#" + errNilError.Error(), errNilError},
 		{"Empty completes", Empty[string](), "|", nil},
 		{"the zero Observable completes", Observable[string]{}, "|", nil},
 		{"an empty slice completes", FromSlice[string](nil), "|", nil},

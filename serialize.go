@@ -75,7 +75,7 @@ func (q *serial[T]) Next(v T) {
 }
 
 // Error takes the failure of the stream.
-func (q *serial[T]) Error(err error) { q.push(notice[T]{kind: kindError, err: err}) }
+func (q *serial[T]) Error(err error) { q.push(notice[T]{kind: kindError, err: failure(err)}) }
 
 // Complete takes the completion of the stream.
 func (q *serial[T]) Complete() { q.push(notice[T]{kind: kindComplete}) }

@@ -47,12 +47,7 @@ func (s *Subject[T]) Next(v T) {
 }
 
 // Error fails the stream of all subscribers, and of those to come. After the terminal it does nothing.
-func (s *Subject[T]) Error(err error) {
-	if err == nil {
-		err = errNilError
-	}
-	s.end(err)
-}
+func (s *Subject[T]) Error(err error) { s.end(failure(err)) }
 
 // Complete completes the stream of all subscribers, and of those to come. After the terminal it does nothing.
 func (s *Subject[T]) Complete() { s.end(nil) }

@@ -11,7 +11,7 @@ import (
 )
 
 // hearing notes what a subscriber of numbers is told.
-func hearing(o leadership.Observable[int], opts ...leadership.SubscribeOption) (heard func() string) {
+func hearing(o leadership.Observable[int]) (heard func() string) {
 	var (
 		mu   sync.Mutex
 		said = ""
@@ -21,8 +21,8 @@ func hearing(o leadership.Observable[int], opts ...leadership.SubscribeOption) (
 		defer mu.Unlock()
 		said += s
 	}
-	o.Subscribe(func(v int) { note(fmt.Sprint(v)) }, append(opts,
-		leadership.OnError(func(error) { note("#") }), leadership.OnComplete(func() { note("|") }))...)
+	o.Subscribe(func(v int) { note(fmt.Sprint(v)) },
+		leadership.OnError(func(error) { note("#") }), leadership.OnComplete(func() { note("|") }))
 	return func() string {
 		synctest.Wait()
 		mu.Lock()

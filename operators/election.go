@@ -11,6 +11,11 @@ import (
 type message = leadership.ElectionMessage
 
 // OfStatus emits the messages that have one of the given statuses.
+//
+//	n notelected, e elected, f elected.first
+//
+//	          -n-(ef)-e-e-|
+//	elected   ---e----e-e-|
 func OfStatus(messages leadership.Observable[leadership.ElectionMessage], statuses ...leadership.Status) leadership.Observable[leadership.ElectionMessage] {
 	statuses = slices.Clone(statuses)
 	return Filter(messages, func(m message) bool { return slices.Contains(statuses, m.Status) })
@@ -29,6 +34,11 @@ func Edges(messages leadership.Observable[leadership.ElectionMessage]) leadershi
 // LeaderChanges emits the vote of whoever leads, at first and whenever that changes; nil when nobody is known to lead, which
 // includes a leader whose vote cannot be read. It tells the member's view: of two changes that come soon after one another, a
 // follower may see only the second. Two terms of one vote with nothing between are no change. Messages about errors count for nothing.
+//
+//	a, b messages with the vote of a, of b; x a message without one
+//
+//	-a-a-x-b-b-|
+//	-a---x-b---|
 func LeaderChanges(messages leadership.Observable[leadership.ElectionMessage]) leadership.Observable[*leadership.Vote] {
 	return leadership.New(func(s *leadership.Scope, out leadership.Observer[*leadership.Vote]) {
 		messages.SubscribeIn(s, &leaderChanges{out: out})

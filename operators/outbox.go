@@ -25,27 +25,11 @@ type outbox[T any] struct {
 	scope  *leadership.Scope
 	out    leadership.Observer[T]
 	limit  int
-	queue  []notice[T]
-	spare  []notice[T] // an emptied queue, to be used again
-	busy   bool        // somebody calls out
-	closed bool        // a terminal was posted
+	queue  []Notification[T]
+	spare  []Notification[T] // an emptied queue, to be used again
+	busy   bool              // somebody calls out
+	closed bool              // a terminal was posted
 }
-
-// notice is one call of an observer.
-type notice[T any] struct {
-	kind  kind
-	value T
-	err   error
-}
-
-// kind tells the three calls of an observer apart.
-type kind uint8
-
-const (
-	kindNext kind = iota
-	kindError
-	kindComplete
-)
 
 func newOutbox[T any](s *leadership.Scope, out leadership.Observer[T]) outbox[T] {
 	return outbox[T]{scope: s, out: out, limit: queueLimit(s)}
@@ -57,19 +41,19 @@ func (o *outbox[T]) post(v T) {
 		o.fail(leadership.ErrOverflow)
 		return
 	}
-	o.push(notice[T]{value: v})
+	o.push(Notification[T]{Value: v})
 }
 
 // fail has the stream fail after what was posted.
-func (o *outbox[T]) fail(err error) { o.push(notice[T]{kind: kindError, err: err}) }
+func (o *outbox[T]) fail(err error) { o.push(Notification[T]{Err: err, Terminal: true}) }
 
 // complete has the stream complete after what was posted.
-func (o *outbox[T]) complete() { o.push(notice[T]{kind: kindComplete}) }
+func (o *outbox[T]) complete() { o.push(Notification[T]{Terminal: true}) }
 
-func (o *outbox[T]) push(n notice[T]) {
+func (o *outbox[T]) push(n Notification[T]) {
 	if !o.closed {
 		o.queue = append(o.queue, n)
-		o.closed = n.kind != kindNext
+		o.closed = n.Terminal
 	}
 }
 
@@ -95,16 +79,14 @@ func (o *outbox[T]) deliver() {
 	o.Unlock()
 }
 
-func (o *outbox[T]) one(n notice[T]) {
-	if o.scope.Ended() {
-		return
-	}
-	switch n.kind {
-	case kindNext:
-		o.out.Next(n.value)
-	case kindError:
-		o.out.Error(n.err)
-	case kindComplete:
+func (o *outbox[T]) one(n Notification[T]) {
+	switch {
+	case o.scope.Ended():
+	case !n.Terminal:
+		o.out.Next(n.Value)
+	case n.Err != nil:
+		o.out.Error(n.Err)
+	default:
 		o.out.Complete()
 	}
 }

@@ -2,7 +2,7 @@ package operators
 
 import "github.com/leadership-go/leadership"
 
-// MapErr emits what f makes of each value. An error of f fails the stream with it and releases the source.
+// MapErr emits what f makes of each value, and fails with the first error that f returns, releasing the source.
 //
 //	         -1-2-x-3-|
 //	number   -1-2-#
