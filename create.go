@@ -33,17 +33,20 @@ func Just[T any](values ...T) Observable[T] { return FromSlice(values) }
 
 // FromSlice emits what the slice holds when subscribed, then completes. It delivers within Subscribe.
 func FromSlice[T any](values []T) Observable[T] {
-	return New(func(s *Scope, out Observer[T]) {
-		for _, v := range values {
-			if s.Ended() {
-				return
-			}
-			out.Next(v)
+	return New(func(s *Scope, out Observer[T]) { emitAll(s, out, values) })
+}
+
+// emitAll is a function of its own, as the compiler inlines nothing into a function literal that was itself inlined elsewhere.
+func emitAll[T any](s *Scope, out Observer[T], values []T) {
+	for i := range values {
+		if s.Ended() {
+			return
 		}
-		if !s.Ended() {
-			out.Complete()
-		}
-	})
+		out.Next(values[i])
+	}
+	if !s.Ended() {
+		out.Complete()
+	}
 }
 
 // FromSeq ranges over seq at each subscription, then completes. A single-use seq so serves one subscription. It delivers within

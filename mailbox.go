@@ -17,6 +17,7 @@ type mailbox[T any] struct {
 	mu    sync.Mutex
 	queue []T
 	first int  // the oldest event in queue
+	taken int  // how many wait with the runner, behind the one that it delivers
 	own   bool // queue belongs to the mailbox; otherwise it is what was published, shared with the others
 	busy  bool // it waits for a runner, or has one
 	over  bool // after the queue comes the terminal
@@ -28,25 +29,29 @@ type mailbox[T any] struct {
 // needs a runner now.
 func (m *mailbox[T]) put(events []T, coalesce func(queued, next T) bool) (fits, wake bool) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.over || m.gone || len(events) == 0 {
+		m.mu.Unlock()
 		return true, false
 	}
 	fits = true
-	if m.first == len(m.queue) {
-		// What is published together always fits an empty mailbox, uncopied: append copies before it writes.
-		m.queue, m.first, m.own = slices.Clip(events), 0, false
-	} else {
+	switch {
+	case m.first < len(m.queue):
 		for _, e := range events {
-			if len(m.queue)-m.first >= m.limit && !m.squeeze(e, coalesce) {
+			if len(m.queue)-m.first+m.taken >= m.limit && !m.squeeze(e, coalesce) {
 				m.over, m.err, fits = true, ErrOverflow, false
 				break
 			}
 			m.push(e)
 		}
+	case len(events) <= cap(m.queue): // what a runner has left behind
+		m.queue = append(m.queue, events...)
+	default:
+		// What is published together always fits an empty mailbox, uncopied: append copies before it writes.
+		m.queue, m.own = slices.Clip(events), false
 	}
 	wake = !m.busy
 	m.busy = true
+	m.mu.Unlock()
 	return fits, wake
 }
 
@@ -63,15 +68,12 @@ func (m *mailbox[T]) finish(err error) (wake bool) {
 	return wake
 }
 
-// push appends e, and makes room in what it owns before it grows that.
+// push appends e. Where there is no room it moves on to an array of its own, as a runner may still read what it took from the old one. There
+// is room for as many again at least, so that an event is moved once or twice.
 func (m *mailbox[T]) push(e T) {
-	if m.own && m.first > 0 && len(m.queue) == cap(m.queue) {
-		n := copy(m.queue, m.queue[m.first:])
-		clear(m.queue[n:])
-		m.queue, m.first = m.queue[:n], 0
-	}
-	if !m.own {
-		m.queue = append(make([]T, 0, len(m.queue)-m.first+4), m.queue[m.first:]...)
+	if !m.own || len(m.queue) == cap(m.queue) {
+		waiting := m.queue[m.first:]
+		m.queue = append(make([]T, 0, min(max(4*len(waiting), 16), 2*m.limit)), waiting...)
 		m.first, m.own = 0, true
 	}
 	m.queue = append(m.queue, e)
@@ -127,6 +129,7 @@ func (m *mailbox[T]) serve() {
 
 // drain delivers until the mailbox is empty, or over. It reports whether the mailbox is still busy, on the runner's account.
 func (m *mailbox[T]) drain() bool {
+	var spare []T
 	for {
 		m.mu.Lock()
 		switch {
@@ -134,9 +137,15 @@ func (m *mailbox[T]) drain() bool {
 			m.mu.Unlock()
 			return true
 		case m.first < len(m.queue):
-			e := m.pop()
+			batch, emptied, own := m.take(spare)
 			m.mu.Unlock()
-			m.out.Next(e)
+			if !m.deliver(batch) {
+				return true
+			}
+			if own {
+				clear(batch) // what was delivered is not kept
+			}
+			spare = emptied
 		case m.over:
 			m.mu.Unlock()
 			if m.err != nil {
@@ -147,24 +156,39 @@ func (m *mailbox[T]) drain() bool {
 			m.stop()
 			return true
 		default:
-			m.busy = false
+			m.busy, m.queue, m.own, m.taken = false, nil, false, 0 // an idle mailbox keeps no memory
 			m.mu.Unlock()
 			return false
 		}
 	}
 }
 
-// pop takes the oldest event. An empty mailbox keeps no memory.
-func (m *mailbox[T]) pop() T {
-	e := m.queue[m.first]
-	if m.own {
-		clear(m.queue[m.first : m.first+1])
+// take gives the runner the oldest events, so that the lock is not taken for each: an eighth of the limit at most, as they cannot be coalesced
+// any more. A queue of its own that this empties is the runner's once it has delivered: it gives it back the next time, as spare.
+func (m *mailbox[T]) take(spare []T) (batch, emptied []T, own bool) {
+	until := min(len(m.queue), m.first+max(m.limit/8, 1))
+	batch, own = m.queue[m.first:until], m.own
+	m.taken = len(batch) - 1
+	if until < len(m.queue) {
+		m.first = until
+		return batch, spare, own
 	}
-	m.first++
-	if m.first == len(m.queue) {
-		m.queue, m.first, m.own = nil, 0, false
+	if own {
+		emptied = m.queue[:0]
 	}
-	return e
+	m.queue, m.first, m.own = spare, 0, spare != nil
+	return batch, emptied, own
+}
+
+// deliver reports false when the scope has ended.
+func (m *mailbox[T]) deliver(batch []T) bool {
+	for i := range batch {
+		if m.scope.Ended() {
+			return false
+		}
+		m.out.Next(batch[i])
+	}
+	return true
 }
 
 // stop ends the mailbox with its scope. It is an activity of the subscription until it is stopped and nobody serves it.

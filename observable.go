@@ -163,7 +163,7 @@ func (g *gate[T]) Next(v T) {
 		g.nextAlone(v)
 		return
 	}
-	if g.cancelled() {
+	if g.ctx != nil && g.cancelled() {
 		return
 	}
 	g.next(v)
