@@ -36,12 +36,17 @@ func (s *Subscription) call(f func()) {
 	returned = true
 }
 
-// recovered takes what recover returned in a call that did not return.
+// recovered takes what recover returned in a call that did not return. The PanicError of another subscription, handed on by a panic
+// with it, stays what it is.
 func (s *Subscription) recovered(value any) {
 	if value == nil {
 		value = goexit
 	}
-	s.fail(&PanicError{Value: value, Stack: debug.Stack()})
+	p, ok := value.(*PanicError)
+	if !ok || p == nil {
+		p = &PanicError{Value: value, Stack: debug.Stack()}
+	}
+	s.fail(p)
 }
 
 // insideCallback reports whether the calling goroutine runs in a callback of any subscription. It walks the stack: a

@@ -51,9 +51,19 @@ var links = map[string]func(stream) stream{
 	"least": func(s stream) stream {
 		return operators.Scan(s, "a", func(before, v string) string { return min(before, v) })
 	},
-	"flat":   flat("-v--(vv)|"),
-	"concat": concatenated("-v--v|"),
-	"switch": switched("v--v|"),
+	"caught":   caught("-(ab)-c|"),
+	"returned": returned,
+	"rounds":   repeated(rounds(3)),
+	"repeated": repeated(later(1)),
+	"answered": repeated(answered("--x--x-xx-|")),
+	"tapped":   tapped,
+	"hooked":   hooked,
+	"finished": finished,
+	"written":  written,
+	"terminal": func(s stream) stream { return letters(operators.ErrorsAsTerminal(edgy(s))) },
+	"flat":     flat("-v--(vv)|"),
+	"concat":   concatenated("-v--v|"),
+	"switch":   switched("v--v|"),
 	"nested": func(s stream) stream {
 		return operators.SwitchMap(s, func(string) stream { return operators.Take(flat("v-v|")(marble.Source("-a-b")), 3) })
 	},
@@ -73,6 +83,26 @@ var links = map[string]func(stream) stream{
 	"leading": func(s stream) stream {
 		return operators.WhileLeading(edgy(s), func(uint64) stream { return marble.Source("a-b-(ab)|") })
 	},
+	"throttle": throttled(2, operators.ThrottleLeading),
+	"trailing": throttled(2, operators.ThrottleTrailing),
+	"both":     throttled(2, operators.ThrottleBoth),
+	"sample":   sampled(2), "delay": delayed(2), "timeout": limited(4),
+	"buffer": countBuffered(2), "buffer time": timeBuffered(3), "buffer both": eitherBuffered(3, 2),
+	"share":   operators.Share[string],
+	"replay":  replayed(2),
+	"observe": operators.ObserveOn[string],
+	"window":  bounded("--x-x(xx)"),
+	"counted": func(s stream) stream { return operators.ConcatMap(operators.WindowCount(s, 2), itself[string]) },
+	"timed":   func(s stream) stream { return operators.FlatMap(operators.WindowTime(s, 2*marble.Frame), taken(1)) },
+	"lazy": func(s stream) stream {
+		slow := func(w stream) stream { return operators.Concat(w, marble.Source("---|")) }
+		return operators.ConcatMap(operators.WindowTime(s, 3*marble.Frame), slow)
+	},
+	"windows": func(s stream) stream {
+		return operators.FlatMap(operators.Take(operators.WindowCount(s, 1), 3), itself[string])
+	},
+	"groups":  letterGroups(framed),
+	"regroup": letterGroups(taken(1)),
 	"faulty": func(s stream) stream {
 		return operators.Map(s, func(v string) string {
 			if v == "X" || v == "x" {

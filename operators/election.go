@@ -152,10 +152,11 @@ func DebounceEdges(messages leadership.Observable[leadership.ElectionMessage], d
 		return messages
 	}
 	return leadership.New(func(s *leadership.Scope, out leadership.Observer[message]) {
-		e := &debounceEdges{outbox: newOutbox(s, out), d: d}
-		e.quiet.timer = s.Timer(e.afterQuiet)
-		e.proof.timer = s.Timer(e.afterProof)
-		messages.SubscribeIn(s, e)
+		last := newExit(s, out)
+		e := &debounceEdges{outbox: newOutbox[message](s, last), d: d}
+		e.quiet.timer = last.source.Timer(e.afterQuiet)
+		e.proof.timer = last.source.Timer(e.afterProof)
+		messages.SubscribeIn(last.source, e)
 	})
 }
 

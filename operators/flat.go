@@ -145,7 +145,11 @@ func (c *concat[T, U]) advance() {
 	for !c.active && len(c.waiting) > 0 && !c.scope.Ended() {
 		v := c.waiting[0]
 		clear(c.waiting[:1])
-		c.waiting = c.waiting[1:]
+		if len(c.waiting) > 1 {
+			c.waiting = c.waiting[1:]
+		} else {
+			c.waiting = c.waiting[:0] // keeps the room
+		}
 		c.active = true
 		c.mu.Unlock()
 		i := c.inner()

@@ -69,7 +69,9 @@ func (o *outbox[T]) deliver() {
 		o.queue, o.spare = o.spare, nil
 		o.Unlock()
 		for _, n := range batch {
-			o.one(n)
+			if !o.scope.Ended() {
+				n.tell(o.out)
+			}
 		}
 		clear(batch)
 		o.Lock()
@@ -79,17 +81,8 @@ func (o *outbox[T]) deliver() {
 	o.Unlock()
 }
 
-func (o *outbox[T]) one(n Notification[T]) {
-	switch {
-	case o.scope.Ended():
-	case !n.Terminal:
-		o.out.Next(n.Value)
-	case n.Err != nil:
-		o.out.Error(n.Err)
-	default:
-		o.out.Complete()
-	}
-}
+// untilTick is how long it is until the next multiple of d since start. Timers set by it do not drift, and make up for nothing that was missed.
+func untilTick(start time.Time, d time.Duration) time.Duration { return d - time.Since(start)%d }
 
 // alarm is a timer for an operator with an outbox, by whose lock it is guarded. Its function has to ask rang first.
 type alarm struct {
@@ -141,3 +134,12 @@ func (s *slot[T]) postTo(o *outbox[T]) {
 		s.drop()
 	}
 }
+
+// exit is what an outbox calls where too many values or a timer may end the stream: it releases the source before the terminal is told.
+type exit[T any] struct{ prefix[T] }
+
+func newExit[T any](s *leadership.Scope, out leadership.Observer[T]) *exit[T] {
+	return &exit[T]{newPrefix(s, out)}
+}
+
+func (e *exit[T]) Next(v T) { e.out.Next(v) }

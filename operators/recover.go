@@ -29,7 +29,7 @@ type RetryPolicy struct {
 }
 
 // Retry subscribes to src again when it fails, as policy says. The failed attempt is released before; a wait ends with the
-// subscription. A panic is no failure of the source: it ends the subscription (see [leadership.PanicError]).
+// subscription. A panic is no failure of the source: it ends the subscription, also where it arrives as an error (see [leadership.PanicError]).
 //
 //	                  -a-#
 //	twice at once     -a--a--a-#
@@ -76,7 +76,7 @@ func (r *retry[T]) next(err error, lasted time.Duration) (time.Duration, bool) {
 		r.used = 0
 		r.delays.Reset()
 	}
-	if p.Max > 0 && r.used >= p.Max || p.If != nil && !p.If(err) {
+	if isPanic(err) || p.Max > 0 && r.used >= p.Max || p.If != nil && !p.If(err) {
 		return 0, false
 	}
 	r.used++

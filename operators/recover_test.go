@@ -128,6 +128,22 @@ func TestRetry(t *testing.T) {
 	})
 }
 
+func TestRetryPassesAPanicOnThatSomebodyHasHandedOn(t *testing.T) {
+	attempts := 0
+	panicked := leadership.Defer(func() numbers {
+		attempts++
+		return leadership.Throw[int](fmt.Errorf("handed on: %w", &leadership.PanicError{Value: "boom"}))
+	})
+	policy := operators.RetryPolicy{Max: 3, If: func(error) bool {
+		t.Error("the policy was asked")
+		return true
+	}}
+	var p *leadership.PanicError
+	if err := operators.Retry(panicked, policy).ForEach(t.Context(), nil); !errors.As(err, &p) || attempts != 1 {
+		t.Errorf("%d attempts, ended with %v", attempts, err)
+	}
+}
+
 func ExampleRetry() {
 	attempt := 0
 	source := leadership.Defer(func() leadership.Observable[string] {

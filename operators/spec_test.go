@@ -128,19 +128,26 @@ func TestSourcesAreReleasedBeforeTheTerminalIsTold(t *testing.T) {
 		return v
 	})
 	for name, o := range map[string]numbers{
-		"TakeUntil, notified": operators.TakeUntil(firing, notifier),
-		"TakeUntil, failed":   operators.TakeUntil(failed, never),
-		"Take":                operators.Take(source, 2),
-		"TakeWhile":           operators.TakeWhile(source, func(v int) bool { return v < 3 }),
-		"ElementAt":           operators.ElementAt(source, 1),
-		"MapErr":              operators.MapErr(source, failAt2),
-		"FlatMap":             operators.FlatMap(source, failAt3),
-		"SwitchMap":           operators.SwitchMap(source, failAt3),
-		"ConcatMap":           operators.ConcatMap(source, func(int) numbers { return failed }),
-		"Merge":               operators.Merge(source, never, failed),
-		"CombineLatest":       operators.CombineLatest(source, failed, func(a, _ int) int { return a }),
-		"Zip":                 operators.Zip(source, leadership.Just(1), func(a, _ int) int { return a }),
-		"latest":              operators.WithLatestFrom(failed, source, func(a, _ int) int { return a }),
+		"TakeUntil, notified":  operators.TakeUntil(firing, notifier),
+		"TakeUntil, failed":    operators.TakeUntil(failed, never),
+		"Take":                 operators.Take(source, 2),
+		"TakeWhile":            operators.TakeWhile(source, func(v int) bool { return v < 3 }),
+		"ElementAt":            operators.ElementAt(source, 1),
+		"MapErr":               operators.MapErr(source, failAt2),
+		"FlatMap":              operators.FlatMap(source, failAt3),
+		"SwitchMap":            operators.SwitchMap(source, failAt3),
+		"ConcatMap":            operators.ConcatMap(source, func(int) numbers { return failed }),
+		"Merge":                operators.Merge(source, never, failed),
+		"CombineLatest":        operators.CombineLatest(source, failed, func(a, _ int) int { return a }),
+		"Zip":                  operators.Zip(source, leadership.Just(1), func(a, _ int) int { return a }),
+		"RepeatWhen, answered": operators.RepeatWhen(firing, func(numbers) numbers { return operators.Take(notifier, 1) }),
+		"RepeatWhen, refused": operators.RepeatWhen(firing, func(numbers) numbers {
+			return operators.MapErr(notifier, func(int) (int, error) { return 0, marble.ErrMarble })
+		}),
+		"RepeatWhen, failed": operators.RepeatWhen(failed, func(numbers) numbers { return never }),
+		"OnErrorReturn":      operators.OnErrorReturn(operators.Merge(source, failed), func(error) int { return 0 }),
+		"ErrorsAsTerminal":   numbered(operators.ErrorsAsTerminal)(source),
+		"latest":             operators.WithLatestFrom(failed, source, func(a, _ int) int { return a }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			told := false

@@ -98,6 +98,18 @@ type Notification[T any] struct {
 	Terminal bool
 }
 
+// tell makes the call that n stands for.
+func (n Notification[T]) tell(out leadership.Observer[T]) {
+	switch {
+	case !n.Terminal:
+		out.Next(n.Value)
+	case n.Err != nil:
+		out.Error(n.Err)
+	default:
+		out.Complete()
+	}
+}
+
 // Materialize emits all that happens in src as values, its terminal too, and completes after that. It never fails. A panic is nothing that
 // happens in src: it ends the subscription (see [leadership.PanicError]).
 //

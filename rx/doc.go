@@ -32,7 +32,7 @@
 //   - A panic in a function given to an operator of rxgo runs on a goroutine of rxgo: nobody can recover it, and it ends the process. Functions that may
 //     panic belong in front of the bridge or behind it, where a panic ends one subscription.
 //   - Take(n) completes at the item after the nth. Until then it holds its source. Use First or TakeUntil, which end with the item, or operators.Take behind the bridge.
-//   - Debounce drops what it holds when its source ends, and counts its time from the last look, not the last item.
+//   - Debounce drops what it holds when its source ends.
 //   - BackOffRetry with a context of its own panics when that ends. Give it none: in Pipe it needs none.
 //   - A source of rxgo that heeds no context and never closes (Never, Interval without WithContext, FromChannel of a channel that stays open) stays when
 //     it is merged into a chain. After the second that the bridge gives it, Unsubscribe returns and its goroutines are left to it.

@@ -148,6 +148,10 @@ func update(root string) (now, want []byte, err error) {
 }
 
 func main() {
+	if len(os.Args) > 1 {
+		fmt.Fprintln(os.Stderr, "operatortable takes no arguments: it writes README.md of the folder that it runs in")
+		os.Exit(2)
+	}
 	_, want, err := update(".")
 	if err == nil {
 		err = os.WriteFile("README.md", want, 0o644)
