@@ -43,7 +43,8 @@ func (d *distinct[T]) Next(v T) {
 	if d.any && v == d.last {
 		return
 	}
-	d.any, d.last = true, v
+	d.any = true
+	d.last = v // on its own, which spares large values a copy
 	d.Observer.Next(v)
 }
 
