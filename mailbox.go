@@ -3,6 +3,7 @@ package leadership
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // mailbox is one subscriber's end of a [feed].
@@ -14,10 +15,11 @@ type mailbox[T any] struct {
 	index int         // place in feed.boxes, -1 when not there; guarded by feed.mu
 	ready *mailbox[T] // the next one that waits for a runner; guarded by feed.runMu
 
+	taken atomic.Int64 // how many wait with the runner, behind the one that it delivers
+
 	mu    sync.Mutex
 	queue []T
 	first int  // the oldest event in queue
-	taken int  // how many wait with the runner, behind the one that it delivers
 	own   bool // queue belongs to the mailbox; otherwise it is what was published, shared with the others
 	busy  bool // it waits for a runner, or has one
 	over  bool // after the queue comes the terminal
@@ -37,7 +39,7 @@ func (m *mailbox[T]) put(events []T, coalesce func(queued, next T) bool) (fits, 
 	switch {
 	case m.first < len(m.queue):
 		for _, e := range events {
-			if len(m.queue)-m.first+m.taken >= m.limit && !m.squeeze(e, coalesce) {
+			if len(m.queue)-m.first+int(m.taken.Load()) >= m.limit && !m.squeeze(e, coalesce) {
 				m.over, m.err, fits = true, ErrOverflow, false
 				break
 			}
@@ -156,7 +158,7 @@ func (m *mailbox[T]) drain() bool {
 			m.stop()
 			return true
 		default:
-			m.busy, m.queue, m.own, m.taken = false, nil, false, 0 // an idle mailbox keeps no memory
+			m.busy, m.queue, m.own = false, nil, false // an idle mailbox keeps no memory
 			m.mu.Unlock()
 			return false
 		}
@@ -168,7 +170,7 @@ func (m *mailbox[T]) drain() bool {
 func (m *mailbox[T]) take(spare []T) (batch, emptied []T, own bool) {
 	until := min(len(m.queue), m.first+max(m.limit/8, 1))
 	batch, own = m.queue[m.first:until], m.own
-	m.taken = len(batch) - 1
+	m.taken.Store(int64(len(batch)))
 	if until < len(m.queue) {
 		m.first = until
 		return batch, spare, own
@@ -186,6 +188,7 @@ func (m *mailbox[T]) deliver(batch []T) bool {
 		if m.scope.Ended() {
 			return false
 		}
+		m.taken.Add(-1)
 		m.out.Next(batch[i])
 	}
 	return true

@@ -8,8 +8,17 @@ import "github.com/leadership-go/leadership"
 //	odd   -1---3---|
 func Filter[T any](src leadership.Observable[T], keep func(T) bool) leadership.Observable[T] {
 	return leadership.New(func(s *leadership.Scope, out leadership.Observer[T]) {
+		if m, ok := out.(filterable[T]); ok {
+			src.SubscribeIn(s, m.filtered(keep))
+			return
+		}
 		src.SubscribeIn(s, &filter[T]{out, keep})
 	})
+}
+
+// filterable is an observer that can filter by itself, which spares a stage.
+type filterable[T any] interface {
+	filtered(keep func(T) bool) leadership.Observer[T]
 }
 
 type filter[T any] struct {

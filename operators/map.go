@@ -20,3 +20,20 @@ type mapping[T, U any] struct {
 func (m *mapping[T, U]) Next(v T)        { m.out.Next(m.f(v)) }
 func (m *mapping[T, U]) Error(err error) { m.out.Error(err) }
 func (m *mapping[T, U]) Complete()       { m.out.Complete() }
+
+// filtered makes one stage of a Filter and the Map below it: as a pair they are the most frequent of all, and a stage costs a large value two
+// copies.
+func (m *mapping[T, U]) filtered(keep func(T) bool) leadership.Observer[T] {
+	return &filterMapping[T, U]{*m, keep}
+}
+
+type filterMapping[T, U any] struct {
+	mapping[T, U]
+	keep func(T) bool
+}
+
+func (m *filterMapping[T, U]) Next(v T) {
+	if m.keep(v) {
+		m.out.Next(m.f(v))
+	}
+}
