@@ -99,8 +99,8 @@ func (s *Subscription) end(err error, report bool) bool {
 		return false
 	}
 	s.life, s.scope.err, s.report = lifeEnded, err, report
+	s.state.Add(endedBit + 1) // within the lock: whoever finds it ended finds that nothing enters any more
 	s.scope.mu.Unlock()
-	s.state.Add(endedBit + 1)
 	defer s.leave()
 	s.scope.close(err)
 	return true

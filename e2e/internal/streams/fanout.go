@@ -7,6 +7,14 @@ import (
 	"time"
 )
 
+// patience is how long any one measurement may take.
+const patience = 2 * time.Minute
+
+// watch ends the program, with the stacks of all goroutines, when a measurement takes for ever: a subscriber has been left without what it was due.
+func (h Hot) watch() *time.Timer {
+	return time.AfterFunc(patience, func() { panic(h.Name + " did not deliver all in " + patience.String()) })
+}
+
 // FanOut is how a source emits: Bursts times Burst values, at most a mailbox, to each of Subscribers. It waits until all have what it
 // has emitted before it goes on. A source that outruns its subscribers is blocked by full channels, and ends subscriptions with full
 // mailboxes; neither is what is measured.
@@ -25,6 +33,7 @@ type tally struct {
 
 // Run returns how long it took from the first value to the last one's arrival. Subscribing and ending are not in it, nor is one value before.
 func (h Hot) Run(f FanOut) (time.Duration, error) {
+	defer h.watch().Stop()
 	var caughtUp sync.WaitGroup
 	tallies := make([]tally, f.Subscribers)
 	next := make([]func(int), f.Subscribers)
@@ -68,6 +77,7 @@ func (h Hot) Run(f FanOut) (time.Duration, error) {
 
 // RunWithSlowOne has one of many subscribers sleep at each of so many events, and returns when all the others had all of them.
 func (h Hot) RunWithSlowOne(subscribers, events int, sleep time.Duration) (time.Duration, error) {
+	defer h.watch().Stop()
 	var others sync.WaitGroup
 	tallies := make([]tally, subscribers)
 	next := make([]func(int), subscribers)
@@ -109,6 +119,7 @@ type Idle struct {
 
 // Idle subscribes so many and shares out what that took. What belongs to the user, the callback, is not counted.
 func (h Hot) Idle(subscribers int) (Idle, error) {
+	defer h.watch().Stop()
 	var had sync.WaitGroup
 	had.Add(subscribers)
 	next := make([]func(int), subscribers)
