@@ -35,9 +35,9 @@ const bufferSize = 16 << 10
 // r is read once, as fast as the subscriber takes the values, on a goroutine that ends with the subscription. It is read ahead, so what is
 // left in r after an early end is of no use: a second subscription fails with [ErrUsed].
 //
-// A subscription that has ended still waits for a call of r.Read that blocks. Where r has a SetReadDeadline method, as connections and
-// pipes of the operating system do, the end breaks off that call with it. Who reads for ever from anything else has to close that first,
-// and to unsubscribe then.
+// A subscription that has ended still waits for a call of r.Read that blocks. Where r knows deadlines, as connections and [os.Pipe] do, the end
+// breaks off that call by SetReadDeadline, and leaves the deadline there. Anything else has to be closed first, and unsubscribed from then.
+// [os.Stdin] is broken off neither by a deadline nor by Close: copy it into an [io.Pipe], and close that.
 func Read[T any](r io.Reader) leadership.Observable[T] {
 	if r == nil {
 		return leadership.Throw[T](leadership.InvalidConfig("jsonl.Read r", nil, "must not be nil"))
@@ -53,12 +53,12 @@ func Read[T any](r io.Reader) leadership.Observable[T] {
 		if d, ok := r.(interface{ SetReadDeadline(t time.Time) error }); ok {
 			s.OnEnd(func() {
 				if reading.Load() {
-					_ = d.SetReadDeadline(time.Unix(1, 0)) // a file that knows no deadlines does not block for long
+					_ = d.SetReadDeadline(time.Unix(1, 0)) // a file that knows no deadlines, as os.Stdin, is waited for
 				}
 			})
 		}
 		s.Go(func() {
-			err := readAll(s, &lineReader{r: bufio.NewReaderSize(r, bufferSize)}, out)
+			err := readAll(s, &lineReader{r: bufio.NewReaderSize(scoped{s, r}, bufferSize)}, out)
 			reading.Store(false)
 			switch {
 			case err == nil:
@@ -89,6 +89,19 @@ func readAll[T any](s *leadership.Scope, lines *lineReader, out leadership.Obser
 		}
 	}
 	return leadership.ErrUnsubscribed
+}
+
+// scoped is a reader that is not asked again once its scope has ended.
+type scoped struct {
+	s *leadership.Scope
+	r io.Reader
+}
+
+func (r scoped) Read(p []byte) (int, error) {
+	if r.s.Ended() {
+		return 0, leadership.ErrUnsubscribed
+	}
+	return r.r.Read(p)
 }
 
 // lineReader reads lines that are not blank.

@@ -23,6 +23,9 @@ const keptBuffer = 64 << 10
 // A source that is hot does not wait for w: opts may set its [leadership.Mailbox]. Write does not return while w.Write blocks, whatever
 // ctx does; where that may last, give w a deadline, or close it when ctx ends.
 func Write[T any](ctx context.Context, w io.Writer, src leadership.Observable[T], opts ...leadership.SubscribeOption) error {
+	if ctx == nil {
+		return leadership.InvalidConfig("jsonl.Write ctx", nil, "must not be nil")
+	}
 	if w == nil {
 		return leadership.InvalidConfig("jsonl.Write w", nil, "must not be nil")
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// batch is how many bytes are written at a time, unless one event has more.
+	// batch is how many bytes are written within one deadline; what is ready is collected up to that, and one event more.
 	batch = 32 << 10
 	// readyEvents is how many events may be on their way from the mailbox to the response, so that they are sent together.
 	readyEvents = 64
@@ -29,7 +29,7 @@ func (h *Handler[T]) serve(w http.ResponseWriter, r *http.Request, at position) 
 		case ready <- e:
 		case <-ctx.Done():
 		}
-	}, leadership.WithContext(ctx), leadership.Mailbox(2*h.options.Keep)) // what is replayed, and as much again
+	}, leadership.WithContext(ctx), leadership.Mailbox(max(2*h.options.Keep, 256))) // what is replayed, and as much again
 	defer sub.Unsubscribe()
 	defer cancel()
 
@@ -38,7 +38,7 @@ func (h *Handler[T]) serve(w http.ResponseWriter, r *http.Request, at position) 
 	}
 	c := &client{
 		w: w, control: http.NewResponseController(w), epoch: h.epoch, next: at.next,
-		timeout: h.options.WriteTimeout, heartbeat: h.options.Heartbeat, idle: time.NewTimer(h.options.Heartbeat),
+		timeout: h.options.WriteTimeout, heartbeat: h.options.Heartbeat, idle: time.NewTimer(h.options.Heartbeat), closing: h.closing,
 	}
 	defer c.idle.Stop()
 	if !c.open() {
@@ -92,6 +92,7 @@ type client struct {
 	heartbeat time.Duration
 	idle      *time.Timer // fires when nothing was written for the time of a heartbeat
 	block     []byte      // what is to be written
+	closing   <-chan struct{}
 }
 
 // open sends the header. It reports false where there can be no stream; an answer is given then.
@@ -144,11 +145,21 @@ func (c *client) collect(ready <-chan event) bool {
 	return true
 }
 
-// flush writes what was added. An error means that the client is gone, or takes nothing.
+// flush writes what was added, a batch within each deadline. An error means that the client is gone, or takes nothing, or that the handler is
+// closed: an event that is cut in two is none, and its id does not count.
 func (c *client) flush() error {
-	c.deadline(c.timeout)
-	if _, err := c.w.Write(c.block); err != nil {
-		return err
+	for rest := c.block; len(rest) > 0; {
+		select {
+		case <-c.closing:
+			return http.ErrServerClosed
+		default:
+		}
+		piece := rest[:min(len(rest), batch)]
+		rest = rest[len(piece):]
+		c.deadline(c.timeout)
+		if _, err := c.w.Write(piece); err != nil {
+			return err
+		}
 	}
 	if err := c.control.Flush(); err != nil {
 		return err

@@ -38,17 +38,18 @@
 //	invalid   {"error":"…"}: an event stood here that could not be encoded. The stream goes on
 //	end       {"error":null} or {"error":"…"}: the source has completed or failed. The response ends
 //
-// An event that claims one of these types is invalid itself. The type "error" is allowed, but EventSource uses it for lost connections,
-// too: tell them apart by e.data.
+// An event that claims one of these types is invalid itself. The types "error" and "open" are allowed, but EventSource uses them for
+// lost and new connections, too: tell them apart by e.data.
 //
 // Errors are sent as text to every client. Who does not want that handles them before: see Catch and MapErr in package operators, and
 // Options.Encode.
 //
 // # Slow clients
 //
-// Each client has a mailbox of its own, of twice Options.Keep events. Nobody waits for a slow one: neither the source nor another client.
+// Each client has a mailbox of its own, of twice Options.Keep events, and 256 at least. Nobody waits for a slow one: neither the source nor another client.
 // When its mailbox overflows, its response ends after what is in there, and the client resumes with its last id. A client that takes
 // nothing at all is given up after [Options].WriteTimeout. That replaces the server's own WriteTimeout, which would cut every response off.
+// Over HTTP/2 it ends a stream, but not a connection of which nothing is read any more: set WriteByteTimeout in http.Server.HTTP2, too.
 //
 // # Leaving
 //

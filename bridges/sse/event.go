@@ -85,7 +85,7 @@ func gapData(missed *uint64) []byte {
 func errorData(err error) []byte {
 	var text *string
 	if err != nil {
-		said := err.Error()
+		said := fmt.Sprint(err) // unlike err.Error, it survives an error that is a nil pointer
 		if p := (*leadership.PanicError)(nil); errors.As(err, &p) {
 			said = fmt.Sprintf("leadership: panic in a callback: %v", p.Value)
 		}

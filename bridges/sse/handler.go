@@ -84,8 +84,9 @@ func (h *Handler[T]) finish(err error) {
 func (h *Handler[T]) Err() error { return h.source.Err() }
 
 // Close unsubscribes from the source and ends all responses, without an end event, so that clients come back. It waits until no response
-// runs any more: a write under way may take [Options].WriteTimeout. It returns an error if one still runs a second after that, which can
-// only be behind a writer that knows no deadlines.
+// runs any more: a write under way may take [Options].WriteTimeout. It returns an error if one still runs a
+// second after that, which can be behind a writer that knows no deadlines, or on an HTTP/2 connection that takes nothing, if the server has no
+// WriteByteTimeout. Before all that it waits for a function of [Options] that runs, without a limit.
 //
 // From then on a response is empty and ends at once. It still is a good one, as EventSource would stop for good at another one: 200, or 204
 // for who has seen the end. Close may be called again. Called from a request that the handler itself serves, it waits in vain.

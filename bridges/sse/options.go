@@ -23,7 +23,7 @@ type Options[T any] struct {
 	Heartbeat time.Duration
 	// Retry is how long a client is told to wait before it reconnects, in whole milliseconds. Default 0: the client's own choice, some seconds.
 	Retry time.Duration
-	// WriteTimeout is how long a client may take nothing of what is written to it before it is given up. Default 10 s, at least 1 ms.
+	// WriteTimeout is how long a client may take for 32 KiB of what is written to it before it is given up. Default 10 s, at least 1 ms.
 	WriteTimeout time.Duration
 	// Encode makes the data of an event, in UTF-8. LF, CR and CRLF in it all arrive as LF. Default [json.Marshal]. An error
 	// makes the event an "invalid" one. Neither function runs for two events at a time.

@@ -260,6 +260,7 @@ func (s *site) cut(t *testing.T, hard bool) {
 			}
 		}
 		_ = conn.Close()
+		delete(s.streams, conn)
 	}
 }
 
