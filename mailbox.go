@@ -1,6 +1,7 @@
 package leadership
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -75,7 +76,7 @@ func (m *mailbox[T]) finish(err error) (wake bool) {
 func (m *mailbox[T]) push(e T) {
 	if !m.own || len(m.queue) == cap(m.queue) {
 		waiting := m.queue[m.first:]
-		m.queue = append(make([]T, 0, min(max(4*len(waiting), 16), 2*m.limit)), waiting...)
+		m.queue = append(make([]T, 0, min(max(4*len(waiting), 16), 2*min(m.limit, math.MaxInt/2))), waiting...)
 		m.first, m.own = 0, true
 	}
 	m.queue = append(m.queue, e)

@@ -2,6 +2,7 @@ package leadership
 
 import (
 	"errors"
+	"math"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -114,4 +115,39 @@ func TestAMailboxKeepsNothingThatWasDelivered(t *testing.T) {
 		close(gate)
 		sub.Unsubscribe()
 	})
+}
+
+func TestAHugeMailboxIsNoHarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n := NewSubject[int](), 0
+		sub := s.AsObservable().Subscribe(func(int) { n++ }, Mailbox(math.MaxInt))
+		for i := range 100 {
+			s.Next(i)
+		}
+		synctest.Wait()
+		if n != 100 {
+			t.Errorf("heard %d of 100", n)
+		}
+		sub.Unsubscribe()
+	})
+}
+
+func TestALargeReplayDoesNotOverrunItsSubscriber(t *testing.T) {
+	for _, size := range []int{256, 1000, math.MaxInt} {
+		synctest.Test(t, func(t *testing.T) {
+			s, n := NewReplaySubject[int](size), 0
+			for i := range 1000 {
+				s.Next(i)
+			}
+			sub := s.AsObservable().Subscribe(func(int) { n++ })
+			for i := range 256 {
+				s.Next(i)
+			}
+			synctest.Wait()
+			if want := min(size, 1000) + 256; n != want || sub.Err() != nil {
+				t.Errorf("replaying %d, a subscriber heard %d values of %d, and ended with %v", size, n, want, sub.Err())
+			}
+			sub.Unsubscribe()
+		})
+	}
 }

@@ -39,7 +39,8 @@ type serial[T any] struct {
 
 	mu     sync.Mutex
 	queue  []notice[T]
-	closed bool // a terminal waits in the queue
+	left   atomic.Int64 // how much of what was taken from it waits still
+	closed bool         // a terminal waits in the queue
 }
 
 // The bits of serial.state.
@@ -96,7 +97,7 @@ func (q *serial[T]) push(n notice[T]) {
 				return
 			}
 		case q.state.CompareAndSwap(state, state|serialMore):
-			if n.kind == kindNext && len(q.queue) >= q.limit {
+			if n.kind == kindNext && len(q.queue)+int(q.left.Load()) >= q.limit {
 				n = notice[T]{kind: kindError, err: ErrOverflow}
 			}
 			q.queue = append(q.queue, n)
@@ -154,6 +155,7 @@ func (q *serial[T]) release() {
 			if q.state.Load()&serialStopped != 0 {
 				break
 			}
+			q.left.Add(-1)
 			q.one(n.kind, n.value, n.err)
 		}
 	}
@@ -178,6 +180,7 @@ func (q *serial[T]) one(k kind, v T, err error) {
 func (q *serial[T]) take() (batch []notice[T], stopped bool) {
 	q.mu.Lock()
 	batch, q.queue = q.queue, nil
+	q.left.Store(int64(len(batch)))
 	for {
 		state := q.state.Load()
 		if state&serialStopped != 0 {

@@ -1,6 +1,7 @@
 package leadership
 
 import (
+	"math"
 	"slices"
 	"sync"
 )
@@ -9,7 +10,7 @@ import (
 // told goes to all who are subscribed at that moment, through a mailbox for each of them, so that nobody waits for anybody: [Subject.Next]
 // returns at once. Its methods are safe for concurrent use and may be called from callbacks. The zero Subject is ready for use.
 //
-// Subscribers that fall behind by more than their [Mailbox], 256 values by default, end with [ErrOverflow].
+// Subscribers that fall behind by more than their [Mailbox] end with [ErrOverflow]. It holds 256 values by default, and what is replayed besides.
 type Subject[T any] struct {
 	replay int
 	hot    feed[T]
@@ -23,8 +24,13 @@ type Subject[T any] struct {
 func NewSubject[T any]() *Subject[T] { return NewReplaySubject[T](0) }
 
 // NewReplaySubject is a Subject whose subscribers first get the latest n values: the ReplaySubject of ReactiveX. Also after the
-// terminal they get those, and then that. With n below 1 it is a [NewSubject].
-func NewReplaySubject[T any](n int) *Subject[T] { return &Subject[T]{replay: max(n, 0)} }
+// terminal they get those, and then that. With n below 1 it is a [NewSubject]. A [Mailbox] that a subscriber has asked for has to
+// hold what is replayed, too, before anything new fits.
+func NewReplaySubject[T any](n int) *Subject[T] {
+	s := &Subject[T]{replay: max(n, 0)}
+	s.hot.capacity = defaultMailbox + min(s.replay, math.MaxInt-defaultMailbox)
+	return s
+}
 
 // Next emits v. After the terminal it does nothing.
 func (s *Subject[T]) Next(v T) {

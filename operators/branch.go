@@ -88,7 +88,7 @@ func (b *branch[T]) leave() {
 func (b *branch[T]) Next(v T) { b.push(Notification[T]{Value: v}) }
 
 // Error fails the stream.
-func (b *branch[T]) Error(err error) { b.push(Notification[T]{Err: err, Terminal: true}) }
+func (b *branch[T]) Error(err error) { b.push(failed[T](err)) }
 
 // Complete completes the stream.
 func (b *branch[T]) Complete() { b.push(Notification[T]{Terminal: true}) }

@@ -57,7 +57,7 @@ func (w *delay[T]) Next(v T) {
 	defer w.deliver()
 	switch {
 	case w.closed:
-	case len(w.waiting)-w.first+len(w.queue) >= w.limit:
+	case len(w.waiting)-w.first+w.backlog() >= w.limit:
 		w.abort(leadership.ErrOverflow)
 	default:
 		w.keep(delayed[T]{v, time.Since(w.start)})

@@ -84,7 +84,8 @@ func (d *distinctBy[T, K]) Next(v T) {
 }
 
 // Distinct leaves out each value that equals any before. It remembers them all, as long as the subscription lives: for values of which there
-// are few. A value that cannot be compared, in an interface, ends the subscription with a [leadership.PanicError].
+// are few. One that does not equal itself, as NaN, is let pass and remembered each time.
+// A value that cannot be compared, in an interface, ends the subscription with a [leadership.PanicError].
 //
 //	-a-b-a-c-|
 //	-a-b---c-|

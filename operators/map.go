@@ -32,6 +32,11 @@ type filterMapping[T, U any] struct {
 	keep func(T) bool
 }
 
+// filtered keeps m.keep, which the method of the embedded mapping would drop.
+func (m *filterMapping[T, U]) filtered(keep func(T) bool) leadership.Observer[T] {
+	return &filter[T]{m, keep}
+}
+
 func (m *filterMapping[T, U]) Next(v T) {
 	if m.keep(v) {
 		m.out.Next(m.f(v))

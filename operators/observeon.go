@@ -39,7 +39,7 @@ type observeOn[T any] struct {
 }
 
 func (o *observeOn[T]) Next(v T)        { o.push(Notification[T]{Value: v}) }
-func (o *observeOn[T]) Error(err error) { o.push(Notification[T]{Err: err, Terminal: true}) }
+func (o *observeOn[T]) Error(err error) { o.push(failed[T](err)) }
 func (o *observeOn[T]) Complete()       { o.push(Notification[T]{Terminal: true}) }
 
 func (o *observeOn[T]) push(n Notification[T]) {

@@ -2,6 +2,7 @@ package operators
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leadership-go/leadership"
@@ -27,6 +28,7 @@ type outbox[T any] struct {
 	limit  int
 	queue  []Notification[T]
 	spare  []Notification[T] // an emptied queue, to be used again
+	left   atomic.Int64      // how much of a batch being called out waits still
 	busy   bool              // somebody calls out
 	closed bool              // a terminal was posted
 }
@@ -37,15 +39,18 @@ func newOutbox[T any](s *leadership.Scope, out leadership.Observer[T]) outbox[T]
 
 // post has v emitted. When too much waits for a slow subscriber, the stream fails after that with [leadership.ErrOverflow].
 func (o *outbox[T]) post(v T) {
-	if len(o.queue) >= o.limit {
+	if o.backlog() >= o.limit {
 		o.fail(leadership.ErrOverflow)
 		return
 	}
 	o.push(Notification[T]{Value: v})
 }
 
+// backlog is how much waits to be called out.
+func (o *outbox[T]) backlog() int { return len(o.queue) + int(o.left.Load()) }
+
 // fail has the stream fail after what was posted.
-func (o *outbox[T]) fail(err error) { o.push(Notification[T]{Err: err, Terminal: true}) }
+func (o *outbox[T]) fail(err error) { o.push(failed[T](err)) }
 
 // complete has the stream complete after what was posted.
 func (o *outbox[T]) complete() { o.push(Notification[T]{Terminal: true}) }
@@ -67,8 +72,10 @@ func (o *outbox[T]) deliver() {
 	for len(o.queue) > 0 {
 		batch := o.queue
 		o.queue, o.spare = o.spare, nil
+		o.left.Store(int64(len(batch)))
 		o.Unlock()
 		for _, n := range batch {
+			o.left.Add(-1)
 			if !o.scope.Ended() {
 				n.tell(o.out)
 			}

@@ -1,6 +1,10 @@
 package operators
 
-import "github.com/leadership-go/leadership"
+import (
+	"errors"
+
+	"github.com/leadership-go/leadership"
+)
 
 // MapErr emits what f makes of each value, and fails with the first error that f returns, releasing the source.
 //
@@ -96,6 +100,17 @@ type Notification[T any] struct {
 	Err error
 	// Terminal says that this was the end: a completion if Err is nil.
 	Terminal bool
+}
+
+// errNilError stands in for a nil that a source gave as its error.
+var errNilError = errors.New("leadership: a stream failed with a nil error")
+
+// failed is the notification of an error, and never that of a completion.
+func failed[T any](err error) Notification[T] {
+	if err == nil {
+		err = errNilError
+	}
+	return Notification[T]{Err: err, Terminal: true}
 }
 
 // tell makes the call that n stands for.

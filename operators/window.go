@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/leadership-go/leadership"
@@ -99,15 +100,38 @@ func WindowTime[T any](src leadership.Observable[T], d time.Duration) leadership
 	if d <= 0 {
 		return leadership.Throw[leadership.Observable[T]](leadership.InvalidConfig("operators.WindowTime d", d, "must be more than 0"))
 	}
-	return Window(src, leadership.New(func(s *leadership.Scope, out leadership.Observer[struct{}]) {
+	return leadership.New(func(s *leadership.Scope, out leadership.Observer[leadership.Observable[T]]) {
+		w := &windowTime[T]{window: window[T, struct{}]{newWindows(s, out)}}
+		w.open()
+		subscribeBoth(s, w.source, w.ticks(d), src, w)
+	})
+}
+
+// windowTime lets one boundary wait at most.
+type windowTime[T any] struct {
+	window[T, struct{}]
+	due atomic.Bool // a boundary waits for the subscriber
+}
+
+func (w *windowTime[T]) ticks(d time.Duration) leadership.Observable[struct{}] {
+	return leadership.New(func(s *leadership.Scope, out leadership.Observer[struct{}]) {
 		began := time.Now()
 		var timer *leadership.Timer
 		timer = s.Timer(func() {
-			out.Next(struct{}{})
+			if !w.due.Swap(true) {
+				out.Next(struct{}{})
+			}
 			timer.Reset(untilTick(began, d))
 		})
 		timer.Reset(d)
-	}))
+	})
+}
+
+func (w *windowTime[T]) Next(e event[struct{}, T]) {
+	if e.kind == aNext {
+		w.due.Store(false)
+	}
+	w.window.Next(e)
 }
 
 // windows is the base of the operators of which always one window is open, once open was called.
