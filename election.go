@@ -75,6 +75,7 @@ type state struct {
 	doubts     []doubt
 	asking     string  // the session that opLifetime is about
 	takeoverAt instant // not to believe before that
+	waited     bool    // the claim was held back by a doubt or by takeoverAt
 	abandon    instant // when to stop trying to give an own session back: no store keeps it for longer
 
 	calls     [opCount]call
@@ -108,7 +109,8 @@ func newState(r rules, attach bool, seed uint64) state {
 //     sent no earlier than the renewal. The deadline is the renewal's send time + TTL − drift.
 //  3. A read that shows the key not ours ends the term, whatever was renewed.
 //  4. An ended term never resumes: key and session are given back, and the next term has a new token.
-//  5. Who comes to hold the key believes only when every earlier holder is known not to.
+//  5. Who comes to hold the key believes only when every earlier holder is known not to, and, where that
+//     took a wait, after a read that shows the key still ours.
 func step(r rules, s state, in input) (state, effects) {
 	m := machine{rules: r, state: s, now: in.now}
 	if m.phase == phaseLeading && (in.kind == inLapsed || in.now.reached(m.expiry)) {
@@ -263,7 +265,7 @@ func (m *machine) suspect(session string) {
 // claim is the moment at which the key turns out to be ours. Nobody may believe before
 // the holders before us are known to have stopped.
 func (m *machine) claim(before Holder) {
-	m.phase, m.token = phaseClaiming, m.seen.Holder.Token
+	m.phase, m.token, m.waited = phaseClaiming, m.seen.Holder.Token, false
 	m.suspect(before.Session)
 	m.suspect(m.seen.Previous)
 	m.takeoverAt = m.now.after(m.takeover)
@@ -276,8 +278,16 @@ func (m *machine) claim(before Holder) {
 // believe starts the term once nothing speaks against it any more.
 func (m *machine) believe() {
 	m.doubts = slices.DeleteFunc(slices.Clone(m.doubts), func(d doubt) bool { return m.now.outlasted(d.until) })
-	if m.phase != phaseClaiming || len(m.doubts) > 0 || !m.now.outlasted(m.takeoverAt) || !m.proven() ||
-		m.now.reached(m.renewed.after(m.lease)) {
+	switch {
+	case m.phase != phaseClaiming:
+		return
+	case len(m.doubts) > 0 || !m.now.outlasted(m.takeoverAt):
+		m.waited = true
+		return
+	case m.waited: // somebody may have taken the key meanwhile
+		m.waited, m.stale = false, true
+	}
+	if m.stale || m.calls[opObserve].seq != 0 || !m.proven() || m.now.reached(m.renewed.after(m.lease)) {
 		return
 	}
 	m.phase, m.expiry, m.lastErr = phaseLeading, m.renewed.after(m.lease), nil

@@ -45,6 +45,8 @@ func TestStepTakeover(t *testing.T) {
 				d.t.Fatalf("asks for %q", d.open[opLifetime].session)
 			}
 			d.answer(opLifetime, reply{lifetime: 0})
+			d.expect()
+			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")
 		}},
 		{"while the earlier holder's session lives, it waits, for one TTL at most", nil, func(d *script) {
@@ -66,6 +68,38 @@ func TestStepTakeover(t *testing.T) {
 			d.at(15.9)
 			d.expect("notelected")
 			d.at(16)
+			d.shows(opObserve, "s1", 5)
+			d.expect("elected", "elected.first")
+		}},
+		{"after a wait it believes only what it reads then", nil, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "s2", 3)
+			d.told = nil
+			d.at(1)
+			d.answer(opWatch, reply{})
+			d.shows(opCampaign, "s1", 5)
+			d.answer(opLifetime, reply{lifetime: 5 * time.Second})
+			d.at(6)
+			d.answer(opObserve, reply{err: errDown}) // not even that it once was so
+			d.expect("error: store is down")
+			d.at(7)
+			d.shows(opObserve, "s3", 6)
+			d.expect("notelected by s3")
+		}},
+		{"a read from before the end of the wait does not count", nil, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "s2", 3)
+			d.told = nil
+			d.answer(opWatch, reply{})
+			d.shows(opCampaign, "s1", 5)
+			d.answer(opLifetime, reply{lifetime: 8 * time.Second})
+			d.at(7)
+			d.renewed()
+			d.expectAsks(true, opObserve)
+			d.at(8)
+			d.shows(opObserve, "s1", 5)
+			d.expect()
+			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")
 		}},
 		{"the session that the store names as the last holder is waited for, too", nil, func(d *script) {
@@ -73,6 +107,8 @@ func TestStepTakeover(t *testing.T) {
 			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Previous: "s0"}})
 			d.expect()
 			d.answer(opLifetime, reply{lifetime: 0})
+			d.expect()
+			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")
 		}},
 		{"who held before the last holder is waited for, too", nil, func(d *script) {
@@ -96,6 +132,7 @@ func TestStepTakeover(t *testing.T) {
 			}
 			d.expect()
 			d.at(6)
+			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")
 		}},
 		{"a takeover delay is waited out unless the last holder resigned", &rules{ttl: 15 * time.Second, refresh: 7 * time.Second, drift: time.Second, frequency: 10 * time.Second, takeover: 5 * time.Second}, func(d *script) {
@@ -104,6 +141,7 @@ func TestStepTakeover(t *testing.T) {
 			d.at(4.9)
 			d.expect()
 			d.at(5)
+			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")
 		}},
 		{"a key that is held back is tried again soon, and that is no error", nil, func(d *script) {

@@ -3,6 +3,7 @@ package consul
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -53,8 +54,7 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	}
 	s.backend.forget(place{s.id, key})
 	earlier, leftBefore := s.leave(key, sign{value: vote})
-	entry, verdict, err := s.backend.transact(ctx, "release key "+key,
-		&api.KVTxnOp{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote})
+	entry, verdict, err := s.release(ctx, key, vote)
 	switch {
 	case err != nil:
 		return err // the sign may be there: Close looks
@@ -69,6 +69,30 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 		s.unleave(key)
 	}
 	return nil
+}
+
+// release is the transaction of Resign. An own session is destroyed afterwards: one that is carried out late does nothing then. An attached one lives on
+// and may hold the key again by that time, so that the transaction names the index of the holding that it is to end.
+func (s *session) release(ctx context.Context, key string, vote []byte) (*api.KVPair, verdict, error) {
+	what := "release key " + key
+	unlock := &api.KVTxnOp{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}
+	if !s.attached {
+		return s.backend.transact(ctx, what, unlock)
+	}
+	for range maxRaces {
+		state, err := s.backend.readKey(ctx, key)
+		if err != nil {
+			return nil, verdictUnknown, err
+		}
+		if state.entry == nil || state.entry.Session != s.id {
+			return nil, verdictNotHeld, nil
+		}
+		entry, verdict, err := s.backend.transact(ctx, what, &api.KVTxnOp{Verb: api.KVCheckIndex, Key: key, Index: state.entry.ModifyIndex}, unlock)
+		if err != nil || entry != nil || verdict != verdictMoved {
+			return entry, verdict, err
+		}
+	}
+	return nil, verdictUnknown, fmt.Errorf("consul: %s: %w", what, errRaces)
 }
 
 // Close destroys the session, unless it is somebody else's, and then removes what Resign left behind. It may be repeated after an error.

@@ -115,7 +115,8 @@ func TestWinningAgainKeepsTheKey(t *testing.T) {
 func TestAttachedSessionLeavesItsSignForAMoment(t *testing.T) {
 	b, a := with(t, map[string][]answer{
 		"renew": {live(idTwo, "10s")}, "txn": {committed(api.KVPair{ModifyIndex: 20})},
-		"get": {found(25, api.KVPair{ModifyIndex: 25, Session: idOne})}, "delete": {{body: "false"}},
+		"get":    {found(19, api.KVPair{ModifyIndex: 19, Session: idTwo}), found(25, api.KVPair{ModifyIndex: 25, Session: idOne})},
+		"delete": {{body: "false"}},
 	})
 	s, err := b.Attach(t.Context(), idTwo, leastLockDelay)
 	if err != nil {
@@ -124,11 +125,38 @@ func TestAttachedSessionLeavesItsSignForAMoment(t *testing.T) {
 	if err := errors.Join(s.Resign(t.Context(), key, voteOf("")), s.Close(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.kinds(); got != "renew txn get delete" {
+	if got := a.kinds(); got != "renew get txn get delete" {
 		t.Errorf("requests: %s", got)
 	}
-	if q := a.got("get")[0].query; q["index"] != "20" || q["wait"] != "500ms" {
+	if q := a.got("get")[1].query; q["index"] != "20" || q["wait"] != "500ms" {
 		t.Errorf("waited with %v", q)
+	}
+}
+
+// A resignation that is carried out late must not end a later holding of a session that lives on: it names the index of the one that it is about.
+func TestResignationOfAnAttachedSessionNamesTheHolding(t *testing.T) {
+	b, a := with(t, map[string][]answer{
+		"renew": {live(idTwo, "10s")},
+		"get":   {found(19, api.KVPair{ModifyIndex: 19, Session: idTwo}), found(20, api.KVPair{ModifyIndex: 20, Session: idTwo})},
+		"txn": {
+			rolledBack(&api.TxnError{OpIndex: 0, What: `key "services/app/leader" index is wrong`}), // an operator wrote meanwhile
+			committed(api.KVPair{ModifyIndex: 21}),
+		},
+	})
+	s, err := b.Attach(t.Context(), idTwo, leastLockDelay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Resign(t.Context(), key, voteOf("")); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.kinds(); got != "renew get txn get txn" {
+		t.Errorf("requests: %s", got)
+	}
+	for i, want := range []string{`"Index":19`, `"Index":20`} {
+		if body := a.got("txn")[i].body; !strings.Contains(body, want) || !strings.Contains(body, "check-index") {
+			t.Errorf("transaction %d has no guard %s: %s", i, want, body)
+		}
 	}
 }
 

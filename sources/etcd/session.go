@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -61,7 +62,11 @@ func (s *session) Renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.keepAlive(ctx, s.lease); err != nil {
+	told, err := a.keepAlive(ctx, s.lease)
+	if err == nil && told < int64(s.ttl/time.Second) { // the TTL of a lease never changes
+		err = fmt.Errorf("%w: %d s, where %v were granted", errTTL, told, s.ttl)
+	}
+	if err != nil {
 		return s.b.link.failure(ctx, what, err)
 	}
 	return nil
@@ -83,24 +88,41 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	prefix, own := prefixOf(key), candidateKey(key, s.id)
 	p, known := s.place(key)
 	if known && isSign(vote) {
-		resp, err := a.kv.Txn(ctx).If(
+		_, err := a.kv.Txn(ctx).If(
 			clientv3.Compare(clientv3.CreateRevision(own), "=", p.create),
 			clientv3.Compare(clientv3.LeaseValue(own), "=", s.lease),
 			clientv3.Compare(clientv3.CreateRevision(prefix), ">", p.create-1).WithPrefix(), // the first of the line
-		).Then(clientv3.OpPut(own, string(vote), clientv3.WithLease(s.lease))).Else(clientv3.OpDelete(own)).Commit()
+		).Then(clientv3.OpPut(own, string(vote), clientv3.WithLease(s.lease))).Commit()
 		if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 			return s.b.link.failure(ctx, what, err)
 		}
-		if err == nil && !resp.Succeeded {
-			s.forget(key)
-			return nil
-		}
 	}
-	if _, err := a.kv.Delete(ctx, own); err != nil {
+	if err := a.withdraw(ctx, own, p.create); err != nil {
 		return s.b.link.failure(ctx, what, err)
 	}
 	s.forget(key)
 	return nil
+}
+
+// withdraw deletes own as it was created at revision create, which is 0 if that is not known. A deletion that is carried out late so finds nothing, where an
+// attached session stands anew.
+func (a *api) withdraw(ctx context.Context, own string, create int64) error {
+	for range maxLooks {
+		resp, err := a.kv.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(own), "=", create)).
+			Then(clientv3.OpDelete(own)).Else(clientv3.OpGet(own)).Commit()
+		switch {
+		case err != nil:
+			return err
+		case resp.Succeeded:
+			return nil
+		}
+		kv := ranged(resp, 0)
+		if kv == nil {
+			return nil
+		}
+		create = kv.CreateRevision
+	}
+	return errUnsettled
 }
 
 // Close revokes the lease, which deletes all of its keys in one step.

@@ -1,0 +1,115 @@
+package leadership
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	simSeeds = flag.Uint64("simulation.seeds", 4000, "how many fault schedules TestSimulation plays")
+	simFirst = flag.Uint64("simulation.first", 0, "the seed of the first of them")
+	simSeed  = flag.Uint64("simulation.seed", 0, "the one that it plays, with -simulation.keep")
+	simKeep  = flag.String("simulation.keep", "", "the numbers of its faults, with commas; all: all of them, none: none")
+)
+
+// TestSimulation plays an election under faults for each of many seeds. What it prints of a seed that fails replays it.
+//
+//	go test -count=1 -run '^TestSimulation$' . -v -simulation.seeds=1000000 -timeout=1h
+func TestSimulation(t *testing.T) {
+	if *simKeep != "" {
+		replay(t)
+		return
+	}
+	began := time.Now()
+	total, failed := simulateSeeds(*simFirst, *simSeeds)
+	took := time.Since(began)
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	faults := 0
+	for _, n := range total.faults {
+		faults += n
+	}
+	t.Logf("schedules %d, violations 0, steps %d, requests %d, faults %d, terms %d, handovers by an operator %d, %.0f steps/s, %v",
+		total.seeds, total.steps, total.requests, faults, total.terms, total.overlooked, float64(total.steps)/took.Seconds(), took.Round(time.Millisecond))
+	for kind, n := range total.faults {
+		t.Logf("%v: %d", faultKind(kind), n)
+	}
+	if uint64(total.terms) < *simSeeds {
+		t.Errorf("%d terms in %d schedules: they prove little", total.terms, *simSeeds)
+	}
+}
+
+// simulateSeeds plays schedules on all cores, until one fails.
+func simulateSeeds(first, seeds uint64) (total simStats, failed error) {
+	var next atomic.Uint64
+	var mu sync.Mutex
+	var running sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		running.Go(func() {
+			for {
+				n := next.Add(1) - 1
+				if n >= seeds {
+					return
+				}
+				p := planOf(first + n)
+				stats, _, err := simulate(p, nil)
+				mu.Lock()
+				total.add(stats)
+				if err != nil && failed == nil {
+					next.Store(seeds)
+					failed = fmt.Errorf("seed %d: %w", p.seed, explain(p, err))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	running.Wait()
+	return total, failed
+}
+
+// explain is what is wrong with p, as small as it gets.
+func explain(p plan, err error) error {
+	p, err = shrink(p, err)
+	return fmt.Errorf("%w\n%v\nto see it: %s", err, p, p.replay())
+}
+
+// replay plays one plan and tells everything.
+func replay(t *testing.T) {
+	p := planOf(*simSeed)
+	if *simKeep != "all" {
+		var keep []int
+		for number := range strings.SplitSeq(*simKeep, ",") {
+			if number == "none" {
+				break
+			}
+			n, err := strconv.Atoi(number)
+			if err != nil {
+				t.Fatalf("-simulation.keep: %v", err)
+			}
+			keep = append(keep, n)
+		}
+		p = p.only(keep)
+	}
+	t.Log(p)
+	if _, _, err := simulate(p, t.Logf); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSimulationIsRepeatable(t *testing.T) {
+	for seed := range uint64(50) {
+		stats, hash, _ := simulate(planOf(seed), nil)
+		again, same, _ := simulate(planOf(seed), nil)
+		if hash != same || stats != again {
+			t.Fatalf("seed %d: %x with %+v, then %x with %+v", seed, hash, stats, same, again)
+		}
+	}
+}
