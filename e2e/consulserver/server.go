@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/leadership-go/leadership/e2e/internal/frozen"
+	"github.com/leadership-go/leadership/e2e/internal/pki"
 )
 
 const (
@@ -33,6 +34,10 @@ type Options struct {
 	MinTTL time.Duration
 	// ACL switches access control on: everything is denied but to [Server.Token].
 	ACL bool
+	// TLS has the HTTP API speak HTTPS only, with a certificate that [Server.Authority] has signed.
+	TLS bool
+	// ClientCerts, with TLS, lets only clients in that show a certificate of the same authority.
+	ClientCerts bool
 	// Persist keeps the data over a restart; without it a restarted server is empty. A cluster always keeps it.
 	Persist bool
 
@@ -47,6 +52,10 @@ type Server struct {
 	Token string
 	// Node is the server's name in the catalog.
 	Node string
+	// Authority signs certificates that the server accepts from clients; nil without TLS.
+	Authority *pki.Authority
+
+	tls api.TLSConfig // of [Server.Client]
 
 	binary  string
 	dir     string
@@ -138,6 +147,12 @@ func prepare(binary string, o Options, node string, expect int, peers []ports) (
 		"limits":               map[string]any{"http_max_conns_per_client": -1},
 		"disable_update_check": true,
 	}
+	if o.TLS {
+		config["ports"].(map[string]int)["http"], config["ports"].(map[string]int)["https"] = -1, own.http
+		if config["tls"], err = s.secure(o.ClientCerts); err != nil {
+			return fail(err)
+		}
+	}
 	s.args = []string{"agent", "-config-file", filepath.Join(dir, "config.json")}
 	if o.Persist || expect > 1 {
 		config["server"], config["bootstrap_expect"], config["data_dir"] = true, expect, filepath.Join(dir, "data")
@@ -168,6 +183,26 @@ func prepare(binary string, o Options, node string, expect int, peers []ports) (
 		return fail(err)
 	}
 	return s, nil
+}
+
+// secure makes the certificates of the server and of its operator, and returns the section "tls" of the configuration.
+func (s *Server) secure(clientCerts bool) (map[string]any, error) {
+	var err error
+	if s.Authority, err = pki.NewAuthority(s.dir, s.Node); err != nil {
+		return nil, err
+	}
+	server, err := s.Authority.Issue("server")
+	if err != nil {
+		return nil, err
+	}
+	operator, err := s.Authority.Issue("operator")
+	if err != nil {
+		return nil, err
+	}
+	s.tls = api.TLSConfig{CAFile: s.Authority.CAFile, CertFile: operator.CertFile, KeyFile: operator.KeyFile}
+	return map[string]any{"https": map[string]any{
+		"ca_file": s.Authority.CAFile, "cert_file": server.CertFile, "key_file": server.KeyFile, "verify_incoming": clientCerts,
+	}}, nil
 }
 
 // managementToken is a random UUID.
@@ -274,7 +309,13 @@ func ready(ctx context.Context, client *api.Client, node string) error {
 
 // Client returns a new client with [Server.Token], which keeps no connections.
 func (s *Server) Client() *api.Client {
-	client, err := api.NewClient(&api.Config{Address: s.Addr, Scheme: "http", Token: s.Token, Transport: api.DefaultNonPooledConfig().Transport})
+	scheme := "http"
+	if s.Authority != nil {
+		scheme = "https"
+	}
+	client, err := api.NewClient(&api.Config{
+		Address: s.Addr, Scheme: scheme, Token: s.Token, TLSConfig: s.tls, Transport: api.DefaultNonPooledConfig().Transport,
+	})
 	if err != nil {
 		panic("consulserver: " + err.Error()) // settings of our own
 	}

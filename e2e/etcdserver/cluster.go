@@ -1,6 +1,7 @@
 package etcdserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,6 +13,8 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/leadership-go/leadership/e2e/internal/pki"
 )
 
 // TB is the part of testing.TB that is needed here.
@@ -34,6 +37,11 @@ type Options struct {
 	TokenTTL time.Duration
 	// TLS has the servers demand TLS, with a certificate that Cluster.TLS trusts.
 	TLS bool
+	// ClientCerts, with TLS, lets only clients in that show a certificate of the same authority; see Cluster.Authority.
+	ClientCerts bool
+	// SignedTokens has authentication tokens be JSON Web Tokens, signed with a key of the cluster's and good for TokenTTL, used or not.
+	// Default: random ones.
+	SignedTokens bool
 	// Fsync has child processes write to the disk for good, as real servers do. Default: they don't, for speed.
 	Fsync bool
 	// Dir holds all data. Default: a temporary directory, removed by Close.
@@ -57,7 +65,7 @@ type Cluster struct {
 	options   Options
 	nodes     []*node
 	removeDir string
-	pki       *pki
+	security  *security
 	users     bool // authentication is on
 }
 
@@ -114,9 +122,17 @@ func (c *Cluster) reset() error {
 func (c *Cluster) start() error {
 	if c.options.TLS {
 		var err error
-		if c.pki, err = newPKI(c.options.Dir); err != nil {
+		if c.security, err = newSecurity(c.options.Dir, c.options.ClientCerts); err != nil {
 			return err
 		}
+	}
+	tokens := ""
+	if c.options.SignedTokens {
+		key, err := newTokenKey(c.options.Dir)
+		if err != nil {
+			return err
+		}
+		tokens = fmt.Sprintf("jwt,pub-key=%s,priv-key=%s,sign-method=ES256,ttl=%v", key.CertFile, key.KeyFile, cmp.Or(c.options.TokenTTL, 5*time.Minute))
 	}
 	binary := ""
 	if c.options.Processes {
@@ -137,7 +153,8 @@ func (c *Cluster) start() error {
 	for i := range c.options.Nodes {
 		n := &node{
 			name: fmt.Sprintf("node-%d", i), dir: filepath.Join(c.options.Dir, fmt.Sprintf("node-%d", i)), binary: binary,
-			client: address(c.options.TLS, ports[2*i]), peer: address(false, ports[2*i+1]), pki: c.pki, tokenTTL: c.options.TokenTTL, fsync: c.options.Fsync,
+			client: address(c.options.TLS, ports[2*i]), peer: address(false, ports[2*i+1]), security: c.security,
+			tokens: tokens, tokenTTL: c.options.TokenTTL, fsync: c.options.Fsync,
 		}
 		c.nodes = append(c.nodes, n)
 		peers = append(peers, n.name+"="+n.peer)
@@ -254,18 +271,32 @@ func (c *Cluster) Endpoints() []string {
 
 // TLS is what a client needs to connect; nil without TLS.
 func (c *Cluster) TLS() *tls.Config {
-	if c.pki == nil {
+	if c.security == nil {
 		return nil
 	}
-	return c.pki.client.Clone()
+	return c.security.client.Clone()
+}
+
+// Authority signs certificates that the servers accept from clients; nil without TLS.
+func (c *Cluster) Authority() *pki.Authority {
+	if c.security == nil {
+		return nil
+	}
+	return c.security.authority
+}
+
+// ReplaceTokenKey makes another key for SignedTokens. Servers use it, and refuse tokens of the old one, from their next start on.
+func (c *Cluster) ReplaceTokenKey() error {
+	_, err := newTokenKey(c.options.Dir)
+	return err
 }
 
 // CAFile is the file with the certificate that signed the servers' ones; "" without TLS.
 func (c *Cluster) CAFile() string {
-	if c.pki == nil {
+	if c.security == nil {
 		return ""
 	}
-	return c.pki.caFile
+	return c.security.authority.CAFile
 }
 
 // Client connects to the servers with these endpoints, all if none is given, as root where there are users.

@@ -24,7 +24,8 @@ type node struct {
 	client, peer string // URLs
 	cluster      string // all nodes' names and peer URLs
 	binary       string // "" inside the process
-	pki          *pki
+	security     *security
+	tokens       string // how authentication tokens are made, as etcd's --auth-token says it; "" for its default
 	tokenTTL     time.Duration
 	fsync        bool
 	embedded     *embed.Etcd
@@ -83,8 +84,14 @@ func (n *node) startEmbedded() error {
 	if n.tokenTTL > 0 {
 		cfg.AuthTokenTTL = uint(n.tokenTTL / time.Second)
 	}
-	if n.pki != nil {
-		cfg.ClientTLSInfo.CertFile, cfg.ClientTLSInfo.KeyFile = n.pki.certFile, n.pki.keyFile
+	if n.tokens != "" {
+		cfg.AuthToken = n.tokens
+	}
+	if s := n.security; s != nil {
+		cfg.ClientTLSInfo.CertFile, cfg.ClientTLSInfo.KeyFile = s.server.CertFile, s.server.KeyFile
+		if s.demand {
+			cfg.ClientTLSInfo.ClientCertAuth, cfg.ClientTLSInfo.TrustedCAFile = true, s.authority.CAFile
+		}
 	}
 	e, err := embed.StartEtcd(cfg)
 	if err != nil {
@@ -119,8 +126,14 @@ func (n *node) startChild() error {
 	if n.tokenTTL > 0 {
 		args = append(args, "--auth-token-ttl", strconv.FormatInt(int64(n.tokenTTL/time.Second), 10))
 	}
-	if n.pki != nil {
-		args = append(args, "--cert-file", n.pki.certFile, "--key-file", n.pki.keyFile)
+	if n.tokens != "" {
+		args = append(args, "--auth-token", n.tokens)
+	}
+	if s := n.security; s != nil {
+		args = append(args, "--cert-file", s.server.CertFile, "--key-file", s.server.KeyFile)
+		if s.demand {
+			args = append(args, "--client-cert-auth", "--trusted-ca-file", s.authority.CAFile)
+		}
 	}
 	n.log = &lockedBuffer{}
 	cmd := exec.Command(n.binary, args...) //nolint:noctx // it lives until it is stopped

@@ -1,62 +1,46 @@
 package etcdserver
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
-	"time"
+
+	"github.com/leadership-go/leadership/e2e/internal/pki"
 )
 
-// pki is one certificate for the loopback addresses, which is its own authority.
-type pki struct {
-	caFile, certFile, keyFile string
-	client                    *tls.Config
+// security is what the servers of a cluster use, and what its clients need.
+type security struct {
+	authority *pki.Authority
+	server    pki.Pair
+	demand    bool        // that clients show a certificate
+	client    *tls.Config // trusts the servers, and is let in by them
 }
 
-func newPKI(dir string) (*pki, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+func newSecurity(dir string, demand bool) (*security, error) {
+	authority, err := pki.NewAuthority(dir, "etcd")
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{
-		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "leadership test"},
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(24 * time.Hour),
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		DNSNames:              []string{"localhost"},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	server, err := authority.Issue("server")
 	if err != nil {
 		return nil, err
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	s := &security{authority: authority, server: server, demand: demand}
+	var pairs []pki.Pair
+	if demand {
+		pair, err := authority.Issue("operator")
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, pair)
+	}
+	s.client, err = authority.Client(pairs...)
+	return s, err
+}
+
+// newTokenKey makes, or replaces, the key that signs authentication tokens.
+func newTokenKey(dir string) (pki.Pair, error) {
+	authority, err := pki.NewAuthority(dir, "token")
 	if err != nil {
-		return nil, err
+		return pki.Pair{}, err
 	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	p := &pki{certFile: filepath.Join(dir, "cert.pem"), keyFile: filepath.Join(dir, "key.pem")}
-	p.caFile = p.certFile
-	if err := os.WriteFile(p.certFile, cert, 0o600); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(p.keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600); err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(cert)
-	p.client = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return p, nil
+	return authority.Issue("key")
 }

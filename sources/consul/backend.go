@@ -42,6 +42,7 @@ func newBackend(agent leadership.ConsulConfig, s settings) (leadership.Backend, 
 	if err != nil {
 		return nil, err
 	}
+	s.token = "" // from here on it is in the credentials alone: a backend may be printed
 	b := &backend{settings: s, client: s.client, credentials: tokens, holdings: make(map[place]holding)}
 	if b.client == nil {
 		if b.client, b.transport, err = newClient(agent, s); err != nil {
@@ -199,14 +200,11 @@ func sessionTTL(entry *api.SessionEntry) (time.Duration, error) {
 		return 0, nil
 	}
 	ttl, err := time.ParseDuration(entry.TTL)
-	if err != nil {
-		return 0, fmt.Errorf("consul: session %s: TTL: %w", entry.ID, err)
-	}
-	if ttl < 0 {
-		return 0, fmt.Errorf("consul: session %s: %w: %q", entry.ID, errTTL, entry.TTL)
+	if err != nil || ttl < 0 { // what the error of ParseDuration says is the TTL again, of any length
+		return 0, fmt.Errorf("consul: session %s: %w: %.50q", entry.ID, errTTL, entry.TTL)
 	}
 	return ttl, nil
 }
 
 // errTTL: a session's TTL at the store makes no sense.
-var errTTL = errors.New("negative TTL")
+var errTTL = errors.New("negative TTL, or none at all")

@@ -1,21 +1,27 @@
 package consul
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 const (
 	// maxHeader bounds the header of an answer.
 	maxHeader = 256 << 10
-	// maxAnswer bounds the body of an answer: several times the largest value that Consul's KV store takes by default.
-	maxAnswer = 4 << 20
+	// maxAnswer bounds the body of an answer: half as much again as the largest value that Consul's KV store takes by default, in base64.
+	maxAnswer = 1 << 20
+	// maxParts bounds the values and objects in an answer, which may have dozens: four bytes of text can become a hundred in memory.
+	maxParts = 10_000
+	// maxConflict bounds the body of a transaction's rollback, which may quote keys, and may end up in an error's text, too.
+	maxConflict = 8 << 10
 	// maxComplaint bounds what is kept of the body of a refusal, which ends up in an error's text.
 	maxComplaint = 2 << 10
 )
 
-// bounded is a transport whose answers have a bounded size.
+// bounded is a transport whose answers have a bounded size, and whose refusals don't repeat what the request was allowed by.
 type bounded struct{ *http.Transport }
 
 func (t bounded) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -23,25 +29,64 @@ func (t bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := &boundedBody{Reader: &io.LimitedReader{R: resp.Body, N: maxComplaint}, Closer: resp.Body}
 	switch resp.StatusCode {
-	case http.StatusOK, http.StatusConflict: // a transaction that was rolled back answers with a conflict
-		body.Reader.N, body.strict = maxAnswer, true
+	case http.StatusOK:
+		resp.Body = &boundedBody{LimitedReader: &io.LimitedReader{R: resp.Body, N: maxAnswer}, Closer: resp.Body}
+	case http.StatusConflict: // a transaction that was rolled back answers with it
+		resp.Body = complaint(req, resp.Body, maxConflict)
+	default:
+		resp.Body = complaint(req, resp.Body, maxComplaint)
 	}
-	resp.Body = body
 	return resp, nil
 }
 
-// boundedBody ends early, with an error if it is strict.
+// boundedBody is a JSON text that ends early with an error.
 type boundedBody struct {
-	Reader *io.LimitedReader
+	*io.LimitedReader
 	io.Closer
-	strict bool
+	parts           int
+	quoted, escaped bool
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.strict && b.Reader.N <= 0 {
-		return 0, fmt.Errorf("answer of more than %d bytes", maxAnswer)
+	if b.N <= 0 {
+		return 0, fmt.Errorf("more than %d bytes", maxAnswer)
 	}
-	return b.Reader.Read(p)
+	n, err := b.LimitedReader.Read(p)
+	for _, c := range p[:n] {
+		switch {
+		case b.escaped:
+			b.escaped = false
+		case c == '"':
+			b.quoted = !b.quoted
+		case b.quoted:
+			b.escaped = c == '\\'
+		case c == ',' || c == '[' || c == '{':
+			b.parts++
+		}
+	}
+	if b.parts > maxParts {
+		return 0, fmt.Errorf("more than %d values", maxParts)
+	}
+	return n, err
+}
+
+// leastSecret is how short a secret may be to be looked for: shorter ones are in every text.
+const leastSecret = 4
+
+// complaint is the beginning of a refusal. It becomes the text of an error, which is told and logged; a proxy that answers with the request's
+// header, as pages for debugging do, must not bring the token there. What can't be read is left out.
+func complaint(req *http.Request, body io.ReadCloser, limit int64) io.ReadCloser {
+	text, _ := io.ReadAll(io.LimitReader(body, limit))
+	_, password, _ := req.BasicAuth()
+	_, encoded, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	for _, secret := range []string{req.Header.Get("X-Consul-Token"), password, encoded} {
+		if len(secret) >= leastSecret {
+			text = bytes.ReplaceAll(text, []byte(secret), []byte("…"))
+		}
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(text), body}
 }

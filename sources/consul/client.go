@@ -66,7 +66,10 @@ func newClient(agent leadership.ConsulConfig, s settings) (*api.Client, *http.Tr
 // its host or port, else the environment.
 func address(agent leadership.ConsulConfig, s settings, environment string) (string, error) {
 	if s.address != "" {
-		return s.address, nil
+		return s.address, refuseUser("consul address", s.address)
+	}
+	if err := refuseUser(api.HTTPAddrEnvName, environment); err != nil {
+		return "", err
 	}
 	if agent.Port < 0 || agent.Port > 65535 {
 		return "", leadership.InvalidConfig("consul.port", agent.Port, "must be between 1 and 65535")
@@ -75,7 +78,7 @@ func address(agent leadership.ConsulConfig, s settings, environment string) (str
 		return environment, nil
 	}
 	if strings.ContainsAny(agent.Host, "/?#@ ") {
-		return "", leadership.InvalidConfig("consul.host", fmt.Sprintf("%q", agent.Host), "must be a host name or an IP address")
+		return "", leadership.InvalidConfig("consul.host", fmt.Sprintf("%q", hideUser(agent.Host)), "must be a host name or an IP address")
 	}
 	scheme, rest, found := strings.Cut(environment, "://")
 	switch {
@@ -108,4 +111,25 @@ func address(agent leadership.ConsulConfig, s settings, environment string) (str
 		port = "8500"
 	}
 	return scheme + net.JoinHostPort(host, port) + prefix, nil
+}
+
+// refuseUser refuses an address with a user in it: Consul's client would take that for a part of the host's name, and print it.
+func refuseUser(field, address string) error {
+	if !strings.Contains(address, "@") || strings.HasPrefix(address, "unix://") {
+		return nil
+	}
+	return leadership.InvalidConfig(field, fmt.Sprintf("%q", hideUser(address)), "must not hold a user or a password: set "+api.HTTPAuthEnvName)
+}
+
+// hideUser replaces what stands before the @ of an address, since it may be a password.
+func hideUser(address string) string {
+	at := strings.LastIndex(address, "@")
+	if at < 0 {
+		return address
+	}
+	scheme := ""
+	if name, _, found := strings.Cut(address[:at], "://"); found {
+		scheme = name + "://"
+	}
+	return scheme + "…" + address[at:]
 }

@@ -218,7 +218,7 @@ func TestAnswersAreBounded(t *testing.T) {
 				}
 			}
 		}))
-		if _, err := b.Observe(t.Context(), key); err == nil || !strings.Contains(err.Error(), "answer of more than 4194304 bytes") {
+		if _, err := b.Observe(t.Context(), key); err == nil || !strings.Contains(err.Error(), "the answer can't be read: more than 1048576 bytes") {
 			t.Errorf("error %v", err)
 		}
 	})

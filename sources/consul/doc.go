@@ -31,8 +31,9 @@
 // # What a token of Consul's ACL needs
 //
 //	key "services/cluster-app/leader" { policy = "write" }
-//	session_prefix ""                 { policy = "write" }
+//	session "node-1"                  { policy = "write" }
+//	session_prefix ""                 { policy = "read" }
 //
-// The session rule can be narrowed to the names of the nodes that members run on, as long as
-// each member may read the sessions of all others.
+// for the node node-1, whose agent the member talks to. See docs/consul-policy.hcl, which is tested. A token that is refused shows as
+// [leadership.ErrDenied], with Consul's words for what it lacks. With [WithTokenFile] it can be replaced while members run.
 package consul

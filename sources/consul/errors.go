@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -37,8 +38,15 @@ func (b *backend) fail(ctx context.Context, what string, err error) error {
 		b.credentials.refused()
 		return fmt.Errorf("consul: %s: %w (%w)", what, leadership.ErrDenied, err)
 	}
-	if _, ok := errors.AsType[api.StatusError](err); ok || ctx.Err() == nil {
+	status, answered := errors.AsType[api.StatusError](err)
+	_, link := errors.AsType[*url.Error](err)
+	switch {
+	case answered && status.Code >= 300 && status.Code < 400:
+		return fmt.Errorf("consul: %s: redirects are not followed: %w", what, err)
+	case answered || ctx.Err() == nil && link:
 		return fmt.Errorf("consul: %s: %w", what, err)
+	case ctx.Err() == nil:
+		return fmt.Errorf("consul: %s: the answer can't be read: %w", what, err)
 	}
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errSilent) {

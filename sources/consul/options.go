@@ -30,10 +30,11 @@ type settings struct {
 }
 
 // WithClient uses an existing client, which is not closed with the backend. Address, TLS and the environment
-// are then the client's own; the other options apply to each request.
+// are then the client's own; the other options apply to each request. So are its limits: by default Consul's client reads an answer of any size, and follows
+// a redirect to another host with the ACL token. Clients made here do neither.
 func WithClient(c *api.Client) Option { return func(s *settings) { s.client = c } }
 
-// WithAddress sets the agent's HTTP API: "host:port", a URL with http or https, or "unix:///path". Default: what the configuration says,
+// WithAddress sets the agent's HTTP API: "host:port", a URL with http or https, without a user, or "unix:///path". Default: what the configuration says,
 // then CONSUL_HTTP_ADDR, then localhost:8500.
 func WithAddress(address string) Option { return func(s *settings) { s.address = address } }
 

@@ -64,7 +64,7 @@ func (b *backend) get(ctx context.Context, what, key string, q *api.QueryOptions
 		// Any web server answers 404. Nobody leads only where Consul says so.
 		return keyState{}, fmt.Errorf("consul: %s: 404 without the index of a cluster that has a leader: %w", what, errForeign)
 	case entry != nil && entry.Key != key:
-		return keyState{}, fmt.Errorf("consul: %s: got key %q: %w", what, entry.Key, errForeign)
+		return keyState{}, fmt.Errorf("consul: %s: got key %.100q: %w", what, entry.Key, errForeign)
 	}
 	return keyState{entry: entry, index: max(meta.LastIndex, 1)}, nil
 }
@@ -100,7 +100,7 @@ func (b *backend) createSession(ctx context.Context, ttl time.Duration) (id stri
 		return "", b.fail(ctx, "create session", err)
 	}
 	if !isSessionID(out.ID) {
-		return "", fmt.Errorf("consul: create session: got id %q: %w", out.ID, errForeign)
+		return "", fmt.Errorf("consul: create session: got id %.100q: %w", out.ID, errForeign)
 	}
 	return out.ID, nil
 }
@@ -173,7 +173,7 @@ func (b *backend) info(ctx context.Context, what, id string, linearizable bool) 
 	case entry == nil && (meta.LastIndex == 0 || !meta.KnownLeader):
 		return nil, nil, fmt.Errorf("consul: %s: empty answer without the index of a cluster that has a leader: %w", what, errForeign)
 	case entry != nil && entry.ID != id:
-		return nil, nil, fmt.Errorf("consul: %s: got session %q: %w", what, entry.ID, errForeign)
+		return nil, nil, fmt.Errorf("consul: %s: got session %.100q: %w", what, entry.ID, errForeign)
 	}
 	return entry, meta, nil
 }

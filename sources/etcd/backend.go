@@ -73,20 +73,39 @@ func (b *backend) grant(ctx context.Context, a *api, seconds int64) (clientv3.Le
 		if err != nil {
 			return 0, 0, err
 		}
-		return resp.ID, time.Duration(resp.TTL) * time.Second, nil
+		granted, err := believable(resp.TTL, max(seconds, mostMinTTL))
+		return resp.ID, granted, err
 	}
 	lease := b.takeID(time.Duration(seconds) * time.Second)
 	resp, err := clientv3.RetryLeaseClient(a.client).LeaseGrant(ctx, &pb.LeaseGrantRequest{TTL: seconds, ID: int64(lease.id)}, grpc.WaitForReady(true))
 	err = rpctypes.Error(err)
-	granted := time.Duration(resp.GetTTL()) * time.Second
+	told := resp.GetTTL()
 	if errors.Is(err, rpctypes.ErrLeaseExist) {
-		granted, err = a.keepAlive(ctx, lease.id)
+		told, err = a.keepAlive(ctx, lease.id)
+	}
+	var granted time.Duration
+	if err == nil {
+		granted, err = believable(told, max(seconds, mostMinTTL))
 	}
 	if err != nil {
 		b.keepID(lease)
 		return 0, 0, err
 	}
 	return lease.id, granted, nil
+}
+
+// mostMinTTL is the highest minimum that a server has for TTLs, in seconds: one and a half times the longest election timeout that etcd takes.
+const mostMinTTL = 75
+
+// errTTL: the store told a TTL that etcd does not grant. A deadline must not rest on it.
+var errTTL = errors.New("no TTL of a lease at etcd")
+
+// believable is a TTL that the store told, in seconds.
+func believable(told, most int64) (time.Duration, error) {
+	if told < 1 || told > most {
+		return 0, fmt.Errorf("%w: %d s, where at most %d s are possible", errTTL, told, most)
+	}
+	return time.Duration(told) * time.Second, nil
 }
 
 // leaseID is an id for a lease, which may be taken again until then: no lease made with it can have run out before. Later its
@@ -126,7 +145,11 @@ func (b *backend) Attach(ctx context.Context, id string, _ time.Duration) (leade
 	if err != nil {
 		return nil, err
 	}
-	ttl, err := a.keepAlive(ctx, lease)
+	told, err := a.keepAlive(ctx, lease)
+	if err != nil {
+		return nil, b.link.failure(ctx, what, err)
+	}
+	ttl, err := believable(told, clientv3.MaxLeaseTTL)
 	if err != nil {
 		return nil, b.link.failure(ctx, what, err)
 	}
@@ -144,9 +167,13 @@ func (b *backend) Observe(ctx context.Context, key string) (leadership.Observati
 	if err != nil {
 		return leadership.Observation{}, b.link.failure(ctx, what, err)
 	}
-	first := only(resp.Kvs)
+	at := standing{revision: resp.Header.GetRevision(), first: only(resp.Kvs)}
+	if err := at.check(prefix, ""); err != nil {
+		return leadership.Observation{}, b.link.failure(ctx, what, err)
+	}
+	first := at.first
 	if nested(prefix, first) {
-		line, err := a.line(ctx, prefix, resp.Header.Revision)
+		line, err := a.line(ctx, prefix, at.revision)
 		if err != nil {
 			return leadership.Observation{}, b.link.failure(ctx, what, err)
 		}
@@ -157,11 +184,10 @@ func (b *backend) Observe(ctx context.Context, key string) (leadership.Observati
 	} else if gone {
 		first = nil
 	}
-	return leadership.Observation{Holder: holder(prefix, first), Revision: uint64(resp.Header.Revision)}, nil
+	return leadership.Observation{Holder: holder(prefix, first), Revision: uint64(at.revision)}, nil
 }
 
-// Lifetime asks for the lease's remaining time. The server cuts fractions of a second off: they are given back. More than
-// the whole TTL, which a lease has after the servers elected a new leader, is never left to believe in.
+// Lifetime is the lease's granted TTL. What is left of it tells nothing: a renewal may be under way.
 func (b *backend) Lifetime(ctx context.Context, session string) (time.Duration, error) {
 	what := "ask for the lifetime of session " + session
 	lease, ok := parseLease(leaseName(session))
@@ -179,6 +205,6 @@ func (b *backend) Lifetime(ctx context.Context, session string) (time.Duration, 
 	case resp.TTL < 0:
 		return 0, nil
 	default:
-		return time.Duration(min(resp.TTL+1, resp.GrantedTTL)) * time.Second, nil
+		return time.Duration(resp.GrantedTTL) * time.Second, nil
 	}
 }

@@ -101,9 +101,11 @@ func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (
 		}
 		return at, err
 	}
-	return a.sift(ctx, prefix, standing{
-		revision: resp.Header.Revision, own: ranged(resp, 2), first: ranged(resp, 3), ahead: ranged(resp, 0),
-	})
+	at := standing{revision: resp.Header.GetRevision(), own: ranged(resp, 2), first: ranged(resp, 3), ahead: ranged(resp, 0)}
+	if err := at.check(prefix, own); err != nil || at.own == nil || at.first == nil {
+		return standing{}, errForeign
+	}
+	return a.sift(ctx, prefix, at)
 }
 
 // remove deletes a key as it was read.

@@ -21,6 +21,11 @@
 // that finds it first in line. A key without a lease that is not named like one is nobody's candidacy:
 // it is left alone, and candidates behind it report [leadership.ErrKeyConflict] until it is gone.
 //
+// # What a user of etcd needs
+//
+// Permission to read and write the keys below the election's key and a slash, and none for leases: see docs/etcd-role.txt, which is tested. A
+// refusal shows as [leadership.ErrDenied]. With [WithPasswordFile] a password can be replaced while members run; authentication tokens are renewed by themselves.
+//
 // # Time
 //
 // etcd counts TTLs in whole seconds and has a minimum of one and a half election timeouts (2 s by default); what it grants

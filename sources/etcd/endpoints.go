@@ -18,7 +18,7 @@ func validateEndpoints(field string, endpoints []string, encrypted bool) error {
 	schemes := make(map[bool]bool)
 	for i, e := range endpoints {
 		refuse := func(rule string) error {
-			return leadership.InvalidConfig(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q", e), rule)
+			return leadership.InvalidConfig(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q", hideUser(e)), rule)
 		}
 		scheme, err := checkEndpoint(e)
 		if err != nil {
@@ -81,4 +81,17 @@ func checkEndpoint(endpoint string) (scheme string, err error) {
 		return "", rule("must have a port between 1 and 65535")
 	}
 	return scheme, nil
+}
+
+// hideUser replaces what stands before the @ of an endpoint, since it may be a password.
+func hideUser(endpoint string) string {
+	at := strings.LastIndex(endpoint, "@")
+	if at < 0 {
+		return endpoint
+	}
+	scheme := ""
+	if name, _, found := strings.Cut(endpoint[:at], "://"); found {
+		scheme = name + "://"
+	}
+	return scheme + "…" + endpoint[at:]
 }

@@ -31,6 +31,13 @@ const (
 	dialTimeout = 5 * time.Second
 )
 
+// How large an answer may be. The largest is a line of candidates with candidates of elections further down among them: 16 MiB are some 50,000 votes.
+// gRPC takes no message in parts, and the rest of an answer is a few hundred bytes, unless a server explains an error at length.
+const (
+	maxAnswer = 16 << 20
+	maxHeader = 64 << 10
+)
+
 // connect makes the backend of one member.
 func connect(cfg leadership.Config, getenv func(string) string, opts []Option) (leadership.Backend, error) {
 	var s settings
@@ -57,7 +64,14 @@ func connect(cfg leadership.Config, getenv func(string) string, opts []Option) (
 	if err != nil {
 		return nil, err
 	}
-	l := dialled(client, s.namespace)
+	var file *passwordFile
+	if s.file != "" {
+		file = &passwordFile{path: s.file}
+		if _, err := file.read(); err != nil {
+			return nil, leadership.InvalidConfig("password file", fmt.Sprintf("%q", s.file), "must hold a password: "+err.Error())
+		}
+	}
+	l := dialled(client, file, s.namespace)
 	if client.Username == "" { // then it needs no network, and what the client finds wrong is known now
 		if err := l.prepare(); err != nil {
 			return nil, leadership.InvalidConfig("etcd.endpoints", fmt.Sprintf("%q", client.Endpoints), "are refused: "+err.Error())
@@ -116,7 +130,7 @@ func (s settings) clientConfig(cfg leadership.Config, getenv func(string) string
 		if user == "" {
 			return none, leadership.InvalidConfig("user", `""`, "must not be empty")
 		}
-		if password == "" {
+		if password == "" && s.file == "" {
 			return none, leadership.InvalidConfig("user", fmt.Sprintf("%q", user), "must have a password")
 		}
 	}
@@ -128,10 +142,14 @@ func (s settings) clientConfig(cfg leadership.Config, getenv func(string) string
 		DialTimeout:          dialTimeout,
 		DialKeepAliveTime:    pingAfter,
 		DialKeepAliveTimeout: pingTimeout,
+		MaxCallRecvMsgSize:   maxAnswer,
 		Logger:               zap.NewNop(),
-		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnect},
-			MinConnectTimeout: reconnect,
-		})},
+		DialOptions: []grpc.DialOption{
+			grpc.WithMaxHeaderListSize(maxHeader),
+			grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnect},
+				MinConnectTimeout: reconnect,
+			}),
+		},
 	}, nil
 }

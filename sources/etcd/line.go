@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ func (a *api) standing(ctx context.Context, prefix, own string, create int64) (s
 		if err != nil {
 			return standing{}, err
 		}
-		s := standing{revision: resp.Header.Revision, own: ranged(resp, 0), first: ranged(resp, 1)}
+		s := standing{revision: resp.Header.GetRevision(), own: ranged(resp, 0), first: ranged(resp, 1)}
 		if s.own != nil && s.own.CreateRevision != create {
 			create = s.own.CreateRevision
 			continue
@@ -40,8 +41,23 @@ func (a *api) standing(ctx context.Context, prefix, own string, create int64) (s
 		if s.own != nil && create > 1 {
 			s.ahead = ranged(resp, 2)
 		}
+		if err := s.check(prefix, own); err != nil {
+			return standing{}, err
+		}
 		return a.sift(ctx, prefix, s)
 	}
+}
+
+// errForeign: what answered is no etcd, or one of which the answer can't be trusted.
+var errForeign = errors.New("not an answer of etcd's")
+
+// check refuses a standing that etcd can't have told: a revision is always there, and keys are those that were asked for.
+func (s standing) check(prefix, own string) error {
+	within := func(kv *mvccpb.KeyValue) bool { return kv == nil || strings.HasPrefix(string(kv.Key), prefix) }
+	if s.revision > 0 && within(s.first) && within(s.ahead) && (s.own == nil || string(s.own.Key) == own) {
+		return nil
+	}
+	return errForeign
 }
 
 // sift leaves out the candidates of elections further down, which takes a look at the whole line where there are any in the way.

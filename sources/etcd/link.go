@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/namespace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/leadership-go/leadership"
 )
@@ -43,7 +47,7 @@ type link struct {
 	stop   context.CancelFunc
 	closed atomic.Bool
 	own    bool
-	broken atomic.Pointer[error] // why the last call got no connection; nil: it got one
+	broken atomic.Pointer[error] // why the last attempt at a call got no connection or was refused for the moment; nil: it went well
 }
 
 // given is a link over a client that is not ours to close.
@@ -57,17 +61,15 @@ func given(client *clientv3.Client, prefix string) *link {
 	return l
 }
 
-// dialled is a link that makes its client from cfg.
-func dialled(cfg clientv3.Config, prefix string) *link {
+// dialled is a link that makes its client from cfg, with the password from file unless that is nil.
+func dialled(cfg clientv3.Config, file *passwordFile, prefix string) *link {
 	life, stop := context.WithCancel(context.Background())
 	l := &link{slot: make(chan struct{}, 1), stop: stop, own: true}
 	cfg.DialOptions = append(slices.Clip(cfg.DialOptions), grpc.WithChainUnaryInterceptor(l.unary), grpc.WithChainStreamInterceptor(l.stream))
 	l.dial = func(ctx context.Context) (*api, error) {
 		mine, cancel := context.WithCancel(life) // the client lives in it
 		settled := context.AfterFunc(ctx, cancel)
-		cfg := cfg
-		cfg.Context = mine
-		client, err := clientv3.New(cfg)
+		client, err := newClient(mine, cfg, file)
 		if !settled() && err == nil { // ctx has ended the client as well
 			_ = client.Close()
 			err = context.Cause(ctx)
@@ -81,29 +83,56 @@ func dialled(cfg clientv3.Config, prefix string) *link {
 	return l
 }
 
-// unary learns from each call why there is no connection. A call that waits for one ends with its context, and etcd's client says no more
-// than that.
+// newClient makes a client that lives in ctx.
+func newClient(ctx context.Context, cfg clientv3.Config, file *passwordFile) (*clientv3.Client, error) {
+	cfg.Context = ctx
+	if file == nil {
+		return clientv3.New(cfg)
+	}
+	var err error
+	if cfg.Password, err = file.read(); err != nil {
+		return nil, err
+	}
+	client, err := clientv3.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	client.Auth = login{client.Auth, file}
+	return client, nil
+}
+
+// unary learns from each attempt at a call why it failed. A call that waits for a connection, or is tried again, ends with its context, and etcd's client
+// says no more than that.
 func (l *link) unary(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	err := invoke(ctx, method, req, reply, conn, opts...)
-	l.learn(err)
+	l.learn(ctx, err)
 	return err
 }
 
 // stream is unary for streams.
 func (l *link) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	s, err := open(ctx, desc, conn, method, opts...)
-	l.learn(err)
+	l.learn(ctx, err)
 	return s, err
 }
 
-// learn keeps why a call got no connection.
-func (l *link) learn(err error) {
+// learn keeps why a call got no connection, or was refused in a way that the client takes for a passing one and tries again until its context ends.
+// It keeps the text alone: the error of one call must not decide what another one's means.
+func (l *link) learn(ctx context.Context, err error) {
 	if err == nil {
 		l.broken.Store(nil)
 		return
 	}
-	if _, why, ok := strings.Cut(err.Error(), "latest balancer error: "); ok {
-		why := errors.New(why)
+	s := status.Convert(err)
+	switch s.Code() { //nolint:exhaustive // the codes that the client tries again at
+	case codes.Unavailable, codes.Unauthenticated, codes.Canceled, codes.DeadlineExceeded:
+		text := s.Message()
+		if _, why, ok := strings.Cut(text, "latest balancer error: "); ok {
+			text = why
+		} else if ctx.Err() != nil {
+			return
+		}
+		why := errors.New(text)
 		l.broken.Store(&why)
 	}
 }
@@ -114,7 +143,7 @@ func (l *link) failure(ctx context.Context, what string, err error) error {
 	if a := l.ready.Load(); a != nil {
 		refreshes = a.refreshes()
 	}
-	ended := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	ended := ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	if why := l.broken.Load(); ended && why != nil && !strings.Contains(err.Error(), (*why).Error()) {
 		err = fmt.Errorf("%w: %w", err, *why)
 	}
@@ -173,16 +202,42 @@ func (a *api) streamed(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// keepAlive renews a lease once and returns its TTL.
-func (a *api) keepAlive(ctx context.Context, lease clientv3.LeaseID) (ttl time.Duration, err error) {
+// keepAlive renews a lease once and returns its TTL in seconds, as the store told it. The client's own KeepAliveOnce would ask again and again without a
+// pause where the store says that it is unavailable, and tells some refusals as an "EOF".
+func (a *api) keepAlive(ctx context.Context, lease clientv3.LeaseID) (ttl int64, err error) {
 	err = a.streamed(ctx, func() error {
-		resp, err := a.client.KeepAliveOnce(ctx, lease)
-		if err == nil {
-			ttl = time.Duration(resp.TTL) * time.Second
+		if a.client.ActiveConnection() == nil { // a client inside the server's process
+			resp, err := a.client.KeepAliveOnce(ctx, lease)
+			if err == nil {
+				ttl = resp.TTL
+			}
+			return err
 		}
+		ttl, err = a.keepAliveOnce(ctx, lease)
 		return err
 	})
 	return ttl, err
+}
+
+func (a *api) keepAliveOnce(ctx context.Context, lease clientv3.LeaseID) (ttl int64, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := clientv3.RetryLeaseClient(a.client).LeaseKeepAlive(ctx, grpc.WaitForReady(true))
+	if err != nil {
+		return 0, rpctypes.Error(err)
+	}
+	if err := stream.Send(&pb.LeaseKeepAliveRequest{ID: int64(lease)}); err != nil && !errors.Is(err, io.EOF) { // at the end of the stream Recv says why
+		return 0, rpctypes.Error(err)
+	}
+	resp, err := stream.Recv()
+	switch {
+	case err != nil:
+		return 0, rpctypes.Error(err)
+	case resp.TTL <= 0:
+		return 0, rpctypes.ErrLeaseNotFound
+	}
+	_ = stream.CloseSend()
+	return resp.TTL, nil
 }
 
 // prepare makes the client now. It is for clients that are made without the network.

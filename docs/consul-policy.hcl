@@ -1,0 +1,17 @@
+# What the ACL token of a member of the service cluster-app needs, with the default key, whose agent runs on the node node-1.
+
+# To stand for election, to read who leads, to give the key back.
+key "services/cluster-app/leader" {
+  policy = "write"
+}
+
+# To make, renew and end its session, which belongs to the node of the agent that the member talks to.
+session "node-1" {
+  policy = "write"
+}
+
+# To see whether the session of an earlier leader, on whatever node, still lives: needed where an operator freed the key of that one. A member without
+# this right says so, and waits for one TTL then.
+session_prefix "" {
+  policy = "read"
+}
