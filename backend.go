@@ -35,9 +35,9 @@ type Backend interface {
 	Attach(ctx context.Context, id string, ttl time.Duration) (Session, error)
 	// Observe is a linearizable read of who holds key.
 	Observe(ctx context.Context, key string) (Observation, error)
-	// Lifetime says how much longer the holder of session may at most believe in it, if it is renewed no more:
-	// 0 when the store does not know the session (which is no error), otherwise the remaining TTL or, where the
-	// store does not tell, the whole TTL.
+	// Lifetime says for how long the holder of session may at most believe in a key that it no longer holds, from when it lost it: 0 when the store
+	// does not know the session (which is no error), otherwise its whole TTL. What is left of the TTL MUST NOT be told: a
+	// renewal may be under way whose sender has already read the key.
 	Lifetime(ctx context.Context, session string) (time.Duration, error)
 	// Close frees what the backend itself made (connections, a client of its own), not a client it was given.
 	// Sessions are closed before.

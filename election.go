@@ -45,6 +45,7 @@ type call struct {
 // doubt is an earlier holder that may still believe in its term.
 type doubt struct {
 	session string
+	since   instant // it was seen to hold the key no more
 	until   instant // by then its belief is over
 	asked   bool    // until comes from the store
 }
@@ -259,7 +260,10 @@ func (m *machine) suspect(session string) {
 	}
 	// An older doubt about it is no bound: it may have held the key again since.
 	m.doubts = slices.DeleteFunc(slices.Clone(m.doubts), func(d doubt) bool { return d.session == session })
-	m.doubts = append(m.doubts, doubt{session: session, until: m.now.after(max(m.ttl, m.lease+m.drift))})
+	m.doubts = append(m.doubts, doubt{session: session, since: m.now, until: m.now.after(max(m.ttl, m.lease+m.drift))})
+	if m.asking == session {
+		m.asking = "" // the answer that is under way was about an earlier holding
+	}
 }
 
 // claim is the moment at which the key turns out to be ours. Nobody may believe before

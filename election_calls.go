@@ -260,7 +260,7 @@ func (m *machine) lifetimeKnown(r reply) {
 		m.succeed(opLifetime)
 		d := m.doubts[i]
 		if !d.asked {
-			d.asked, d.until = true, m.now.after(r.lifetime)
+			d.asked, d.until = true, d.since.after(r.lifetime)
 		}
 		m.doubts = append(slices.Delete(slices.Clone(m.doubts), i, i+1), d)
 		if m.doubts[0].asked { // all are: ask again later
@@ -308,6 +308,7 @@ func (m *machine) released(err error) {
 		m.finish(err)
 	case err != nil && (m.adopted || !m.now.reached(m.abandon)): // the session lives on: it must not keep the key
 		m.fx.released, m.fx.err = true, err
+		m.token = 0 // what the next try releases may be something that a late campaign took: that deserves no sign
 		m.fail(opRelease, err)
 	case m.adopted && !gone:
 		m.phase, m.stale, m.token = phaseStanding, true, 0

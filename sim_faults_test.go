@@ -7,6 +7,9 @@ import (
 // simNet is what is wrong between one member and the store, now. Numbers count faults, or are chances.
 type simNet struct {
 	up, down, denied, deaf            int
+	late                              int  // reads come late
+	overtake                          int  // renewals are slow …
+	overtaken                         bool // … and the next read is the last thing that is heard, besides them
 	loss, double, echo, reset, effect float64
 	slow                              time.Duration
 }
@@ -16,10 +19,14 @@ func (m *simMember) transmit(o op, finish func(reply), do func(answer func(reply
 	w := m.w
 	life := m.life
 	back := func(out reply) {
-		if m.net.down > 0 || w.chance(m.net.loss) {
+		if m.net.down > 0 || w.chance(m.net.loss) || m.net.overtaken && o != opRenew {
 			return
 		}
-		w.after(m.trip(), func() {
+		trip := m.trip()
+		if o == opObserve && m.net.late > 0 {
+			trip += w.plan.ttl/8 + w.upTo(w.plan.ttl/16)
+		}
+		w.after(trip, func() {
 			if m.life == life {
 				finish(out)
 			}
@@ -36,6 +43,9 @@ func (m *simMember) transmit(o op, finish func(reply), do func(answer func(reply
 		case o == opWatch && m.net.deaf > 0:
 		default:
 			do(back)
+			if o == opObserve && m.net.overtake > 0 {
+				w.after(3*w.plan.latency, func() { w.overtake(m) })
+			}
 		}
 	}
 	if w.chance(m.net.reset) {
@@ -48,7 +58,11 @@ func (m *simMember) transmit(o op, finish func(reply), do func(answer func(reply
 	if m.net.up > 0 || w.chance(m.net.loss) {
 		return
 	}
-	w.after(m.trip(), arrive)
+	trip := m.trip()
+	if o == opRenew && m.net.overtake > 0 {
+		trip += w.plan.ttl/8 + w.upTo(w.plan.ttl/16)
+	}
+	w.after(trip, arrive)
 	if w.chance(m.net.double) {
 		w.after(m.trip()+w.upTo(2*w.plan.ttl), arrive)
 	}
@@ -129,6 +143,11 @@ func (w *world) strike(f fault, m *simMember) (undo func()) {
 		return w.stop(f.extent < 0.5)
 	case faultDepose:
 		return w.depose(m)
+	case faultOvertake:
+		m.net.overtake++
+		return func() { m.net.overtake--; m.net.overtaken = false }
+	case faultBlind:
+		return w.blind(f, m)
 	default:
 		w.strikeOnce(f, m)
 		return nil
@@ -236,6 +255,39 @@ func (w *world) depose(m *simMember) func() {
 	m.net.down++
 	w.operate(fateDeleted, w.store.election.deleted)
 	return func() { m.net.down-- }
+}
+
+// overtake deposes m if it leads: its renewal is under way, its read was answered, and it hears of nothing else.
+func (w *world) overtake(m *simMember) {
+	if h, _ := w.store.election.holder(); h != nil && h == m.session && m.net.overtake > 0 && !m.net.overtaken {
+		m.net.overtaken = true
+		w.operate(fateDeleted, w.store.election.deleted)
+	}
+}
+
+// blind has m read often and late, then not at all, and deposes it.
+func (w *world) blind(f fault, m *simMember) func() {
+	m.net.late++
+	over := false
+	var rouse func()
+	rouse = func() {
+		if !over {
+			w.store.wake(func(watch simWatch) bool { return watch.session == m.session })
+			w.after(w.plan.ttl/16, rouse)
+		}
+	}
+	rouse()
+	w.after(time.Duration(f.extent*float64(f.lasts)), func() {
+		if h, _ := w.store.election.holder(); !over && h != nil && h == m.session {
+			m.net.overtaken = true
+			w.operate(fateDeleted, w.store.election.deleted)
+		}
+	})
+	return func() {
+		over = true
+		m.net.late--
+		m.net.overtaken = false
+	}
 }
 
 // close has the user close m, and calls then when that is done.

@@ -133,6 +133,9 @@ func (m *simMember) step(in input) {
 	if fx.term == termStart || fx.term == termExtend {
 		w.led(m, fx.term == termStart)
 	}
+	if m.s.phase == phaseLeading && in.now.reached(m.s.expiry) {
+		w.violated("member %d goes on with a term that is over", m.number)
+	}
 	for _, o := range fx.cancels {
 		m.cancel(o)
 	}

@@ -21,6 +21,7 @@ type plan struct {
 	grace     time.Duration // for how long after its TTL the store may keep a session
 	lockDelay time.Duration // of a store without a line: for how long a key is not given out whose session ended
 	latency   time.Duration // of one packet, at most, while nothing is wrong
+	rest      bool          // the store breaks the rule about Lifetime: it tells what is left of a TTL
 	attached  bool          // the first member uses a session that somebody else keeps
 	rates     []float64     // of the members' clocks; the last one is the store's
 	faults    []fault
@@ -42,38 +43,40 @@ const theLeader = -1
 type faultKind int
 
 const (
-	faultCutUp     faultKind = iota // what the member sends is lost
-	faultCutDown                    // what it is sent is lost
-	faultCut                        // both
-	faultLoss                       // some of both is lost
-	faultSlow                       // packets take long, each another time, and overtake each other
-	faultDouble                     // requests arrive twice, the second time late
-	faultEcho                       // answers arrive twice, the second time late, and late ones do although nobody waits any more
-	faultReset                      // requests fail at once, with effect or without
-	faultDenied                     // the store refuses
-	faultDeafWatch                  // watches report nothing
-	faultPause                      // the process is stopped and goes on
-	faultSuspend                    // the machine is: its monotonic clock stands still
-	faultClockStep                  // its wall clock, where that stands in for the boot clock, is put forward or back
-	faultKill                       // the process ends, and another takes its place
-	faultResign                     // the user resigns
-	faultClose                      // the user closes the member, and another takes its place
-	faultLapsed                     // a check of the term finds it over before the loop does
-	faultStoreDown                  // the store stops, for a while, and its timers may start anew
-	faultStoreLeader                // the store elects a leader of its own: its timers start anew
-	faultDeleteKey                  // an operator deletes the leader's key
-	faultEndSession                 // an operator ends the leader's session
-	faultEndWaiter                  // an operator ends somebody's session
-	faultOverwrite                  // an operator writes into the leader's key
-	faultCheck                      // a health check ends the leader's session, at a store where lock-delay is the TTL
-	faultDepose                     // an operator deletes the key of a leader that hears nothing
+	faultCutUp       faultKind = iota // what the member sends is lost
+	faultCutDown                      // what it is sent is lost
+	faultCut                          // both
+	faultLoss                         // some of both is lost
+	faultSlow                         // packets take long, each another time, and overtake each other
+	faultDouble                       // requests arrive twice, the second time late
+	faultEcho                         // answers arrive twice, the second time late, and late ones do although nobody waits any more
+	faultReset                        // requests fail at once, with effect or without
+	faultDenied                       // the store refuses
+	faultDeafWatch                    // watches report nothing
+	faultPause                        // the process is stopped and goes on
+	faultSuspend                      // the machine is: its monotonic clock stands still
+	faultClockStep                    // its wall clock, where that stands in for the boot clock, is put forward or back
+	faultKill                         // the process ends, and another takes its place
+	faultResign                       // the user resigns
+	faultClose                        // the user closes the member, and another takes its place
+	faultLapsed                       // a check of the term finds it over before the loop does
+	faultStoreDown                    // the store stops, for a while, and its timers may start anew
+	faultStoreLeader                  // the store elects a leader of its own: its timers start anew
+	faultDeleteKey                    // an operator deletes the leader's key
+	faultEndSession                   // an operator ends the leader's session
+	faultEndWaiter                    // an operator ends somebody's session
+	faultOverwrite                    // an operator writes into the leader's key
+	faultCheck                        // a health check ends the leader's session, at a store where lock-delay is the TTL
+	faultDepose                       // an operator deletes the key of a leader that hears nothing
+	faultOvertake                     // the same, right after a read that has overtaken the renewal sent with it
+	faultBlind                        // the same to a leader whose renewals get through, but none of the many reads that the store has it make; at first they come late
 	faultCount
 )
 
 func (k faultKind) String() string {
 	return [faultCount]string{
 		"cut up", "cut down", "cut", "loss", "slow", "double", "echo", "reset", "denied", "deaf watch", "pause", "suspend", "clock step", "kill",
-		"resign", "close", "lapsed", "store down", "store leader", "delete key", "end session", "end waiter", "overwrite", "check", "depose",
+		"resign", "close", "lapsed", "store down", "store leader", "delete key", "end session", "end waiter", "overwrite", "check", "depose", "overtake", "blind",
 	}[k]
 }
 

@@ -19,8 +19,9 @@ var (
 type simSession struct {
 	id    string
 	alive bool
-	gen   uint64 // of the timer
-	given bool   // somebody else's, who keeps it
+	gen   uint64        // of the timer
+	until time.Duration // its TTL is over, without grace
+	given bool          // somebody else's, who keeps it
 	fate  simFate
 }
 
@@ -110,6 +111,7 @@ func (s *simStore) restartTimer(l *simSession) {
 	p := s.w.plan
 	left := time.Duration(float64(p.ttl)/p.rates[p.members]) + 1 + s.w.upTo(p.grace)
 	l.gen++
+	l.until = s.w.now + time.Duration(float64(p.ttl)/p.rates[p.members])
 	gen := l.gen
 	s.w.after(left, func() { s.expire(l, gen) })
 }
@@ -202,7 +204,11 @@ func (s *simStore) ask(r request, own *simSession, holding uint64, sign bool, an
 		s.watches = append(s.watches, simWatch{own, r.seen.Revision, answer})
 	case opLifetime:
 		if l, ok := s.sessions[r.session]; ok && l.alive {
-			answer(reply{lifetime: s.w.plan.ttl})
+			left := s.w.plan.ttl
+			if s.w.plan.rest {
+				left = max(l.until-s.w.now, 0)
+			}
+			answer(reply{lifetime: left})
 			return
 		}
 		answer(reply{})

@@ -3,6 +3,7 @@ package leadership
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strconv"
 	"strings"
@@ -112,4 +113,36 @@ func TestSimulationIsRepeatable(t *testing.T) {
 			t.Fatalf("seed %d: %x with %+v, then %x with %+v", seed, hash, stats, same, again)
 		}
 	}
+}
+
+// TestSimulationSeesAStoreThatTellsTheRestOfATTL shows why Lifetime is the whole TTL: see faultOvertake.
+func TestSimulationSeesAStoreThatTellsTheRestOfATTL(t *testing.T) {
+	for seed := range uint64(20_000) {
+		p := planOf(seed)
+		if p.rest = true; !p.has(faultOvertake) {
+			continue
+		}
+		if _, _, err := simulate(p, nil); err != nil {
+			t.Logf("seed %d: %v", seed, err)
+			return
+		}
+	}
+	t.Error("nobody noticed it")
+}
+
+// TestSimulationSeesClocksThatRunWrong shows that the simulation would see two leaders, and what the allowance for drift is for: clocks that
+// differ by three times as much bring them about.
+func TestSimulationSeesClocksThatRunWrong(t *testing.T) {
+	wrong := 0
+	for seed := range uint64(400) {
+		p := planOf(seed)
+		p.rates = ratesWithin(rand.New(rand.NewPCG(seed, 4)), p.members+1, 3*float64(p.drift)/float64(p.ttl))
+		if _, _, err := simulate(p, nil); err != nil {
+			wrong++
+		}
+	}
+	if wrong == 0 {
+		t.Error("no violation, however wrong the clocks")
+	}
+	t.Logf("%d of 400 schedules violated something", wrong)
 }

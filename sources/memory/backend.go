@@ -91,11 +91,11 @@ func (b *Backend) Observe(ctx context.Context, key string) (o leadership.Observa
 	return o, err
 }
 
-// Lifetime is what is left of the session's TTL, 0 during the store's grace, and 0 when there is no such session.
+// Lifetime is the session's TTL, and 0 when there is no such session.
 func (b *Backend) Lifetime(ctx context.Context, id string) (left time.Duration, err error) {
 	err = b.call(ctx, "lifetime", func() error {
 		if l, ok := b.store.sessions[id]; ok {
-			left = max(l.ttl-time.Since(l.renewed), 0)
+			left = l.ttl
 		}
 		return nil
 	})

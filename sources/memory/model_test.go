@@ -299,7 +299,7 @@ func (w *walk) invariants() {
 		w.check("Lifetime", err, nil)
 		var want time.Duration
 		if m := w.model.session(s.ID()); m != nil {
-			want = max(m.renewed+m.ttl-w.model.now, 0)
+			want = m.ttl
 		}
 		if left != want {
 			w.Fatalf("lifetime of %s: %v; want %v", s.ID(), left, want)

@@ -21,7 +21,7 @@ func leavingDefects() []defect {
 					return nil
 				}
 			},
-			finds: []string{"Session.Close: frees what is held", "Session.Close: nothing is left", "Lifetime: above zero"},
+			finds: []string{"Session.Close: frees what is held", "Session.Close: nothing is left", "Lifetime: the whole TTL"},
 		},
 		{
 			name: "closing an attached session ends it",
@@ -182,6 +182,16 @@ func leavingDefects() []defect {
 				}
 			},
 			finds: []string{"Rule 6: what the store refuses"},
+		},
+		{
+			name: "the rest of a TTL is told for the whole", says: "is said to be believed in",
+			make: func(r *rig) {
+				r.fault.lifetime = func(ctx ctxt, next func(ctxt) (time.Duration, error)) (time.Duration, error) {
+					left, err := next(ctx)
+					return left / 2, err
+				}
+			},
+			finds: []string{"Lifetime: the whole TTL"},
 		},
 		{
 			name: "a read ignores that its context has ended", says: "rule 1",

@@ -11,7 +11,7 @@ import (
 func sessionChecks() []Check {
 	return []Check{
 		{"Open: a session is granted at least the TTL that was asked for, under an id of its own", opens},
-		{"Lifetime: above zero for a live session, zero for one that ended", lifetimes},
+		{"Lifetime: the whole TTL of a live session, zero for one that ended", lifetimes},
 		{"Rule 6: a dead session is reported as lost by Renew and Campaign", deadSession},
 		{"Rule 6: failure 16: a dead session that stands leaves nothing behind", deadCandidateLeavesNothing},
 		{"Rule 6: failure 14: a waiter whose session was destroyed enters again", deadWaiterReturns},
@@ -42,8 +42,8 @@ func lifetimes(tt T, h Harness) {
 	b := t.connect()
 	alive := func(s leadership.Session) {
 		t.Helper()
-		if left := t.lifetime(b, s.ID()); left <= 0 || left > s.TTL() {
-			t.Errorf("a live session with a TTL of %v is said to live %v", s.TTL(), left)
+		if left := t.lifetime(b, s.ID()); left != s.TTL() {
+			t.Errorf("a live session with a TTL of %v is said to be believed in for %v", s.TTL(), left)
 		}
 	}
 	dead := func(s leadership.Session, why string) {
