@@ -1,0 +1,2 @@
+// Package bubble holds a test alone: a real etcd server, within a testing/synctest bubble.
+package bubble

@@ -1,0 +1,217 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Kind is a kind of fault.
+type Kind string
+
+// The faults. Those of a link last for a while; who is Member.
+const (
+	LoseRequests Kind = "lose requests"   // what the member sends never arrives
+	LoseReplies  Kind = "lose replies"    // requests take effect, their answers are lost
+	Cut          Kind = "cut"             // both
+	Slow         Kind = "slow"            // each way takes up to Arg, and longer than the caller waits for if need be
+	Freeze       Kind = "freeze"          // both ways are held back and delivered at the end, to who still waits for it
+	Lossy        Kind = "lossy"           // a third of everything is lost, each way
+	Twice        Kind = "twice"           // each request is carried out again, up to Arg later
+	Refuse       Kind = "refuse"          // every request fails at once
+	Deny         Kind = "deny"            // the store refuses the credential
+	Deaf         Kind = "deaf"            // watches never return
+	Spurious     Kind = "spurious"        // watches return for nothing
+	LastMoment   Kind = "last moment"     // answers come when the caller gives up waiting, and still count
+	Crash        Kind = "crash"           // the store is down for everybody; time goes on for its sessions
+	CrashReset   Kind = "crash, reset"    // the same, and it gives all sessions a whole TTL when it is back
+	Rewind       Kind = "rewind"          // the numbers of changes start anew; for stores that have such
+	Reset        Kind = "reset"           // all connections of the member are cut, and may be made anew
+	Busy         Kind = "busy"            // the store answers that it has too much to do
+	Compact      Kind = "compact"         // the store forgets its history
+	Stale        Kind = "stale"           // reads that may be stale are
+	DestroyLease Kind = "destroy session" // an operator ends a session: the holder's, if Arg is even
+	DeleteKey    Kind = "delete key"      // an operator deletes the key
+	Overwrite    Kind = "overwrite value" // an operator writes into the key
+
+	ResignCall  Kind = "resign"                 // Member.Resign
+	CloseCall   Kind = "close"                  // Member.Close, and a new member after For
+	EndContext  Kind = "end context"            // of Build; a new member after For
+	LeaderCall  Kind = "ask leader"             // Member.Leader
+	Listen      Kind = "late subscriber"        // stays to the end
+	ListenBrief Kind = "brief subscriber"       // unsubscribes after For
+	ListenSlow  Kind = "slow subscriber"        // with a small mailbox
+	ListenStuck Kind = "stuck subscriber"       // blocks at its Arg'th message until the end
+	ListenPanic Kind = "panicking subscriber"   // at its Arg'th message
+	MeddleWith  Kind = "meddling in a callback" // a callback calls Resign, Close, Subscribe or Unsubscribe
+)
+
+// Fault is one thing that goes wrong, or that a user does.
+type Fault struct {
+	At, For time.Duration
+	Kind    Kind
+	Member  int
+	Arg     uint64
+}
+
+// String is one line.
+func (f Fault) String() string {
+	return fmt.Sprintf("%v +%v %s of %d (%d)", f.At, f.For, f.Kind, f.Member, f.Arg)
+}
+
+// Setup is how the members and their store are set up.
+type Setup struct {
+	Members                                         int
+	TTL, Refresh, Drift, Frequency, Delay, Takeover time.Duration
+	Grace                                           time.Duration // how much longer the store keeps sessions
+	Skew                                            time.Duration // how much too fast the store's clock is within a TTL
+	Latency                                         time.Duration // each way takes up to that
+	Attach                                          bool          // member 0 starts with a session that was given
+	Forgetful                                       bool          // see Menu
+	Reconnect                                       time.Duration // how long a client takes to connect anew
+}
+
+// Plan is one schedule.
+type Plan struct {
+	Seed uint64
+	Setup
+	Faults []Fault
+	Until  time.Duration // when the faults stop
+}
+
+// Keep is the plan with the faults at these places alone.
+func (p Plan) Keep(places []int) Plan {
+	kept := make([]Fault, 0, len(places))
+	for _, i := range places {
+		if i >= 0 && i < len(p.Faults) {
+			kept = append(kept, p.Faults[i])
+		}
+	}
+	p.Faults = kept
+	return p
+}
+
+// String lists the faults with their places.
+func (p Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d: %+v, until %v", p.Seed, p.Setup, p.Until)
+	for i, f := range p.Faults {
+		fmt.Fprintf(&b, "\n\t%2d. %v", i, f)
+	}
+	return b.String()
+}
+
+// Menu is what the plans of a world are drawn from.
+type Menu struct {
+	Kinds []Kind // what the world and its users can do
+	// TTLs to choose from.
+	TTLs []time.Duration
+	// Graces are chosen from as parts of the TTL, in percent.
+	Graces []int
+	// Until bounds the time of the faults.
+	Least, Most time.Duration
+	MaxFaults   int
+	MaxLatency  time.Duration
+	Skewed      bool // the store's clock may be too fast, by up to the drift allowance
+	Attached    bool // a member may start with a session that was given
+	// Forgetful says that the store shows for a while only how a key came free. So an operator deletes a key only where TakeoverDelay covers that; and who
+	// reads late waits for the TakeoverDelay even after a resignation.
+	Forgetful bool
+	Reconnect time.Duration // how long a client may take to connect anew
+}
+
+// UserKinds are the faults that need no world: what users do.
+func UserKinds() []Kind {
+	return []Kind{
+		ResignCall, CloseCall, EndContext, LeaderCall,
+		Listen, ListenBrief, ListenSlow, ListenStuck, ListenPanic, MeddleWith,
+	}
+}
+
+// Draw makes the plan of a seed.
+func (m Menu) Draw(seed uint64) Plan {
+	r := rand.New(rand.NewPCG(seed, 0x5eed))
+	p := Plan{Seed: seed, Until: m.Least + chance(r, m.Most-m.Least)}
+	ttl := m.TTLs[r.IntN(len(m.TTLs))]
+	p.Setup = Setup{
+		Members: 2 + r.IntN(3),
+		TTL:     ttl, Refresh: ttl / 15 * 7, Drift: ttl / 20,
+		Frequency: ttl/4 + chance(r, ttl),
+		Grace:     ttl * time.Duration(m.Graces[r.IntN(len(m.Graces))]) / 100,
+		Latency:   chance(r, m.MaxLatency),
+		Attach:    m.Attached && r.IntN(6) == 0,
+		Forgetful: m.Forgetful,
+		Reconnect: m.Reconnect,
+	}
+	if r.IntN(3) == 0 {
+		p.Refresh = ttl/5 + chance(r, ttl/2)
+	}
+	if r.IntN(4) == 0 {
+		p.Delay = chance(r, ttl)
+	}
+	if m.Skewed && r.IntN(2) == 0 {
+		p.Skew = chance(r, p.Drift)
+	}
+	// Without the delay, an operator may free the key of one who believes only where every successor can know of it.
+	if r.IntN(2) == 0 {
+		p.Takeover = ttl
+	}
+	// A few kinds, and often, find more than all of them, each rarely.
+	kinds := slices.Clone(m.Kinds)
+	r.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+	kinds = kinds[:2+r.IntN(min(8, len(kinds)-1))]
+	deleted := -time.Hour
+	for range 1 + r.IntN(m.MaxFaults) {
+		f := Fault{
+			At:   chance(r, p.Until),
+			For:  chance(r, []time.Duration{ttl / 4, ttl, 3 * ttl}[r.IntN(3)]),
+			Kind: kinds[r.IntN(len(kinds))], Member: r.IntN(p.Members), Arg: uint64(r.IntN(1000)),
+		}
+		p.Faults = append(p.Faults, f)
+	}
+	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
+	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool {
+		switch {
+		case p.Takeover >= ttl:
+			return false
+		case f.Kind == DestroyLease, f.Kind == DeleteKey && m.Forgetful:
+			return true
+		case f.Kind == DeleteKey:
+			if f.At < deleted+2*ttl+p.Grace {
+				return true
+			}
+			deleted = f.At
+		}
+		return false
+	})
+	return p
+}
+
+// chance is a duration from 0 to below most.
+func chance(r *rand.Rand, most time.Duration) time.Duration {
+	if most <= 0 {
+		return 0
+	}
+	return time.Duration(r.Int64N(int64(most)))
+}
+
+// attempt is the longest that one request of a member takes.
+func (s Setup) attempt() time.Duration {
+	return min((s.TTL-s.Drift-s.Refresh)/2, max(s.Refresh, time.Second))
+}
+
+// lastPause is the longest pause of a member after a failure.
+const lastPause = 2 * time.Second
+
+// recovery is within what time after the last fault somebody leads: sessions that nobody knows of have ended, every member has
+// given up what hangs, waited after it, given back what it holds, and voted again; and the one that is first in line has waited
+// for the holder before it.
+func (s Setup) recovery() time.Duration {
+	return s.TTL + s.Grace + // a session that nobody knows of, or given back in vain
+		2*(s.attempt()+lastPause) + // a request that hangs; its repetition
+		s.Frequency + // who resigned stands again, who waits reads again
+		max(s.TTL, s.Takeover) + // the earlier holder
+		s.Delay + s.Reconnect + 20*s.Latency
+}
