@@ -3,6 +3,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ type Link struct{ proxy *toxiproxy.Proxy }
 
 // NewLink listens on a free port of loopback and carries everything on to target.
 func NewLink(target string) (*Link, error) {
+	zerolog.SetGlobalLevel(zerolog.WarnLevel) // some toxics log to zerolog's own logger, whatever the server is given
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	proxy := toxiproxy.NewProxy(server, "link", "127.0.0.1:0", target)
 	if err := proxy.Start(); err != nil {
@@ -41,16 +43,15 @@ func (l *Link) Addr() string { return l.proxy.Listen }
 
 // Cut makes the link a black hole in that direction: bytes vanish, connections stay open, new ones are accepted.
 func (l *Link) Cut(d Direction) error {
-	streams := []Direction{d}
 	if d == Both {
-		streams = []Direction{Upstream, Downstream}
+		return l.bothWays("timeout", `{"timeout":0}`)
 	}
-	for _, stream := range streams {
-		if err := l.add("timeout", stream, `{"timeout":0}`); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.add("timeout", d, `{"timeout":0}`)
+}
+
+// Lose makes a share of the connections, new ones included, black holes in one direction; the others go on.
+func (l *Link) Lose(d Direction, share float64) error {
+	return l.addTo(share, "timeout", d, `{"timeout":0}`)
 }
 
 // Delay has the store's answers take that much longer.
@@ -58,8 +59,25 @@ func (l *Link) Delay(d time.Duration) error {
 	return l.add("latency", Downstream, fmt.Sprintf(`{"latency":%d}`, d.Milliseconds()))
 }
 
+// Throttle lets that many kilobytes pass in a second, each way.
+func (l *Link) Throttle(rate int) error {
+	return l.bothWays("bandwidth", fmt.Sprintf(`{"rate":%d}`, rate))
+}
+
+// Reset breaks every connection, new ones included, as soon as it carries a byte.
+func (l *Link) Reset() error { return l.bothWays("reset_peer", `{"timeout":0}`) }
+
+func (l *Link) bothWays(kind, attributes string) error {
+	return errors.Join(l.add(kind, Upstream, attributes), l.add(kind, Downstream, attributes))
+}
+
 func (l *Link) add(kind string, stream Direction, attributes string) error {
-	toxic := fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":%s}`, kind, stream, attributes)
+	return l.addTo(1, kind, stream, attributes)
+}
+
+// addTo has a fault befall that share of the connections.
+func (l *Link) addTo(share float64, kind string, stream Direction, attributes string) error {
+	toxic := fmt.Sprintf(`{"type":%q,"stream":%q,"toxicity":%g,"attributes":%s}`, kind, stream, share, attributes)
 	if _, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 		return fmt.Errorf("fault: %s %s: %w", kind, stream, err)
 	}

@@ -1,0 +1,49 @@
+package e2e_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leadership-go/leadership/e2e/internal/drill"
+	"github.com/leadership-go/leadership/e2e/internal/figures"
+	"github.com/leadership-go/leadership/e2e/internal/stores"
+)
+
+func TestMain(m *testing.M) {
+	drill.Candidate() // the candidates of a drill are this program, too
+	os.Exit(m.Run())
+}
+
+// The short form of "figures-safety -scenarios faults": each run has another seed, which it prints.
+func TestNeverTwoLeadersUnderRealFaults(t *testing.T) {
+	t.Parallel()
+	for _, starter := range stores.All() {
+		t.Run(starter.Name, func(t *testing.T) {
+			t.Parallel()
+			s := startStore(t, starter, stores.Options{Servers: 3, Persist: true})
+			o := drill.Options{
+				TTL: 2 * time.Second, Elections: 3, Peers: 1, Seed: uint64(time.Now().UnixNano() % 1e9),
+				Rounds: 1, Round: 14 * time.Second, Servers: []drill.Kind{drill.StoreLeadKill, drill.NodePause},
+			}
+			r, err := drill.Run(t.Context(), s, o)
+			var out strings.Builder
+			p := figures.To(&out)
+			r.Print(p)
+			if err := r.Table(&out); err != nil {
+				t.Error(err)
+			}
+			t.Logf("seed %d\n%s", o.Seed, out.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Err(); err != nil {
+				t.Error(err)
+			}
+			if n := r.Counted(); n < 3*o.Elections {
+				t.Errorf("%d faults in %d elections prove little", n, o.Elections)
+			}
+		})
+	}
+}

@@ -1,0 +1,51 @@
+// Package contender gives candidates of several libraries one face, so that one drill can be run with each of them.
+package contender
+
+import (
+	"context"
+	"time"
+)
+
+// Contender is one candidate as the drill sees it, whichever library it uses.
+type Contender interface {
+	// Leads asks whether the candidate leads now, and under which fencing token; 0 where its library has none. It is asked several
+	// hundred times a second, by one goroutine, and does not block.
+	Leads() (token uint64, yes bool)
+	// Resign gives leadership, or candidacy, up once. The candidate stands again afterwards.
+	Resign(ctx context.Context) error
+	// Close ends the candidacy.
+	Close() error
+}
+
+// FencedWriter is a contender that can write a number to the election's register: one value at the store that only the leader may
+// write, checked by the store itself.
+type FencedWriter interface {
+	// Write sets the register to value under the term that Leads last said yes to. It is accepted or refused by the store; on an
+	// error nobody knows.
+	Write(ctx context.Context, value uint64) (accepted bool, err error)
+}
+
+// Options say where and how to stand.
+type Options struct {
+	// Store is "etcd" or "consul".
+	Store string
+	// Addrs are the host and port of each server's client API. Consul's clients use the first.
+	Addrs []string
+	// Election names what is stood for. Its key is [Key].
+	Election string
+	// ID is the candidate's name in its vote.
+	ID string
+	// TTL is the session's.
+	TTL time.Duration
+	// TakeoverDelay is that of our own candidates; the other libraries have none.
+	TakeoverDelay time.Duration
+	// Tell is called with each message of the candidate's stream, where its library has one: in order, never concurrently. Nil
+	// is fine.
+	Tell func(status string, token uint64, err error) `json:"-"`
+}
+
+// Start starts a candidate, which stands until it is closed or ctx ends. It does not wait for the election.
+type Start func(ctx context.Context, o Options) (Contender, error)
+
+// Key is the key of an election at its store: the default of the library.
+func Key(election string) string { return "services/" + election + "/leader" }

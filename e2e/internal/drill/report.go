@@ -1,0 +1,259 @@
+package drill
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/leadership-go/leadership/e2e/internal/contender"
+	"github.com/leadership-go/leadership/e2e/internal/figures"
+)
+
+// total is what the check of several histories found.
+type total struct {
+	Findings
+	elections, faults, purged int
+	byKind                    map[Kind]int
+	problems                  []string
+}
+
+// sum checks the elections of one kind of contender.
+func (r Result) sum(kind string) total {
+	t := total{byKind: make(map[Kind]int)}
+	for _, e := range r.Elections {
+		if e.Kind != kind {
+			continue
+		}
+		f := e.History.Check(e.Rules)
+		t.elections++
+		t.purged += e.Purged
+		t.Terms += f.Terms
+		t.Overlaps += f.Overlaps
+		t.Worst = max(t.Worst, f.Worst)
+		t.Windows = append(t.Windows, f.Windows...)
+		t.Regressions += f.Regressions
+		t.ToldEarly += f.ToldEarly
+		t.Asleep += f.Asleep
+		t.Wakes += f.Wakes
+		t.Lost += f.Lost
+		t.Reordered += f.Reordered
+		t.Doubled += f.Doubled
+		t.Leaderless = append(t.Leaderless, f.Leaderless...)
+		t.TooLong += f.TooLong
+		t.Led += f.Led
+		t.Span += f.Span
+		t.Unconfirmed += f.Unconfirmed
+		t.Samples += f.Samples
+		t.Interrupted += f.Interrupted
+		for _, p := range f.Problems {
+			t.problems = append(t.problems, e.Name+": "+p)
+		}
+		for _, f := range e.History.Faults {
+			if f.Life >= 0 {
+				t.faults++
+				t.byKind[f.Kind]++
+			}
+		}
+	}
+	for _, f := range r.Servers { // each befell all elections, and counts once
+		t.faults++
+		t.byKind[f.Kind]++
+	}
+	return t
+}
+
+// Violations tell what our candidates did wrong, one line each.
+func (r Result) Violations() []string { return r.sum(contender.Leadership).problems }
+
+// Print prints the figures and requires what is promised.
+func (r Result) Print(p *figures.Printer) {
+	name := func(what string) string { return r.Store + ".faults." + what }
+	ours := r.sum(contender.Leadership)
+	p.Count(name("seed"), int(r.Seed))
+	p.Seconds(name("ttl"), r.TTL)
+	p.Count(name("elections"), ours.elections)
+	p.Count(name("candidates"), ours.elections*candidates)
+	p.Count(name("faults"), ours.faults)
+	for _, kind := range Kinds() {
+		p.Count(name("kind."+slug(kind)), ours.byKind[kind])
+	}
+	p.Count(name("terms"), ours.Terms)
+	p.Count(name("overlaps"), ours.Overlaps)
+	p.Seconds(name("overlap.max"), ours.Worst)
+	p.Count(name("tokens.regressed"), ours.Regressions)
+	p.Count(name("edges.lost"), ours.Lost)
+	p.Count(name("edges.reordered"), ours.Reordered)
+	p.Count(name("edges.doubled"), ours.Doubled)
+	p.Count(name("edges.early"), ours.ToldEarly)
+	p.Count(name("wakes"), ours.Wakes)
+	p.Count(name("wakes.believed"), ours.Asleep)
+	r.printWindows(p, ours.Windows)
+	gaps := figures.Durations(ours.Leaderless)
+	p.Seconds(name("recovery.p50"), gaps.Quantile(0.5))
+	p.Seconds(name("recovery.p99"), gaps.Quantile(0.99))
+	p.Seconds(name("recovery.max"), gaps.Max())
+	p.Seconds(name("recovery.bound"), r.bound())
+	p.Count(name("recovery.late"), ours.TooLong)
+	p.Count(name("led.permille"), int(1000*ours.Led/max(ours.Span, 1)))
+	p.Count(name("samples"), ours.Samples)
+	p.Count(name("samples.interrupted"), ours.Interrupted)
+	printFootprint(p, name("start."), most(r.First))
+	printFootprint(p, name("end."), most(r.Last))
+	for _, problem := range ours.problems {
+		p.Require(false, "%s: seed %d: %s", r.Store, r.Seed, problem)
+	}
+	p.Count(name("closes.unconfirmed"), ours.Unconfirmed)
+	first, last := most(r.First).Goroutines, most(r.Last).Goroutines
+	p.Require(last <= 2*first+10, "%s: a candidate has %d goroutines at the end, and had %d", r.Store, last, first)
+	p.Require(ours.Terms > ours.elections && ours.Samples > 0, "%s: nothing happened", r.Store)
+	if r.Peers == 0 {
+		return
+	}
+	theirs := r.sum(contender.Peer(r.Store))
+	p.Count(name("peers.faults"), theirs.faults)
+	p.Count(name("peers.terms"), theirs.Terms)
+	p.Count(name("peers.overlaps"), theirs.Overlaps)
+	p.Seconds(name("peers.overlap.max"), theirs.Worst)
+	p.Count(name("peers.led.permille"), int(1000*theirs.Led/max(theirs.Span, 1)))
+	p.Count(name("peers.replaced"), theirs.purged)
+	p.Require(theirs.Overlaps > 0, "%s: the peers never had two leaders, so the drill is blind", r.Store)
+}
+
+// bound is the one without a fault of the store.
+func (r Result) bound() time.Duration {
+	if len(r.Elections) == 0 {
+		return 0
+	}
+	return r.Elections[0].Rules.Leaderless
+}
+
+// printWindows prints the overlaps that an operator brought about where no takeover delay was set.
+func (r Result) printWindows(p *figures.Printer, windows []Window) {
+	for _, kind := range CandidateKinds() {
+		if !kind.handsOver() {
+			continue
+		}
+		var lengths figures.Durations
+		for _, w := range windows {
+			if w.Kind == kind {
+				lengths = append(lengths, w.Length)
+			}
+		}
+		name := r.Store + ".faults.window." + slug(kind)
+		p.Count(name+".count", len(lengths))
+		p.Seconds(name+".max", lengths.Max())
+	}
+}
+
+// most is the most of each.
+func most(all []Footprint) Footprint {
+	var m Footprint
+	for _, f := range all {
+		m.Goroutines = max(m.Goroutines, f.Goroutines)
+		m.FDs = max(m.FDs, f.FDs)
+		m.RSS = max(m.RSS, f.RSS)
+	}
+	return m
+}
+
+func printFootprint(p *figures.Printer, name string, f Footprint) {
+	p.Count(name+"goroutines.max", f.Goroutines)
+	p.Count(name+"fds.max", f.FDs)
+	p.Count(name+"rss.kib.max", int(f.RSS>>10))
+}
+
+// slug makes a name for figures of a kind.
+func slug(k Kind) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(string(k)), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}), "-")
+}
+
+// side is one half of a line of the table.
+type side struct {
+	n, never          int
+	overlap           time.Duration
+	both              bool
+	notice, successor figures.Durations
+}
+
+// side gathers the faults of one kind that befell a leader, in the elections that count.
+func (r Result) side(kind Kind, counts func(Election) bool) side {
+	var s side
+	for _, e := range r.Elections {
+		if !counts(e) {
+			continue
+		}
+		for _, o := range e.History.Outcomes() {
+			if o.Kind != kind || !o.Held {
+				continue
+			}
+			s.n++
+			if o.Both {
+				s.both, s.overlap = true, max(s.overlap, o.Overlap)
+			}
+			if o.Succeeded {
+				s.successor = append(s.successor, o.Successor)
+			}
+			switch {
+			case kind == Kill: // the dead notice nothing
+			case o.Noticed:
+				s.notice = append(s.notice, o.Notice)
+			case o.Succeeded:
+				s.never++
+			}
+		}
+	}
+	return s
+}
+
+func (s side) columns() string {
+	if s.n == 0 {
+		return "0\t\t\t\t"
+	}
+	overlap := "none"
+	if s.both {
+		overlap = seconds(s.overlap)
+	}
+	notice := spread(s.notice)
+	if s.never > 0 {
+		notice += fmt.Sprintf(" (never: %d)", s.never)
+	}
+	return fmt.Sprintf("%d\t%s\t%s\t%s\t", s.n, overlap, notice, spread(s.successor))
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
+
+func spread(d figures.Durations) string {
+	if len(d) == 0 {
+		return "–"
+	}
+	return seconds(d.Quantile(0.5)) + "/" + seconds(d.Max())
+}
+
+// Table compares, fault by fault, what befell leaders. Times are seconds, the median and the most; a leader that kept its term noticed nothing and
+// has no successor.
+func (r Result) Table(out io.Writer) error {
+	peer := contender.Peer(r.Store)
+	ours := func(delayed bool) func(Election) bool {
+		return func(e Election) bool { return e.Kind == contender.Leadership && e.Rules.HandsOver != delayed }
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	head := strings.Repeat("n\toverlap\tnotice\tsuccessor\t", 3)
+	_, _ = fmt.Fprintf(w, "%s, TTL %v\t%s\t\t\t\tleadership\t\t\t\twith TakeoverDelay\t\t\t\t\n", r.Store, r.TTL, peer)
+	_, _ = fmt.Fprintf(w, "fault of a leader\t%s\n", head)
+	for _, kind := range Kinds() {
+		theirs := r.side(kind, func(e Election) bool { return e.Kind == peer })
+		plain, delayed := r.side(kind, ours(false)), r.side(kind, ours(true))
+		if theirs.n+plain.n+delayed.n == 0 {
+			continue
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s%s%s\n", kind, theirs.columns(), plain.columns(), delayed.columns())
+	}
+	return w.Flush()
+}
+
+// Counted is how many faults befell our elections and the store.
+func (r Result) Counted() int { return r.sum(contender.Leadership).faults }

@@ -1,0 +1,137 @@
+// Package mutants puts deliberate bugs into the state machine and shows that the simulation finds each of them.
+package mutants
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// mutant is a bug: in file, old becomes new. Where there is a second edit, both are needed.
+type mutant struct {
+	name  string
+	edits []edit
+}
+
+type edit struct{ file, old, new string }
+
+// mutants are the bugs. docs/model has those of the same name in the model.
+func mutants() []mutant {
+	const engine, calls, clock = "election.go", "election_calls.go", "clock.go"
+	return []mutant{
+		{"deadline-from-reply", []edit{{calls, "m.renewed = sent\n", "m.renewed = m.now\n"}}},
+		{"renewal-alone-is-proof", []edit{{engine, "m.holds && m.proved.mono >= m.renewed.mono", "m.holds"}}},
+		{"read-before-renewal", []edit{{engine, "m.holds, m.proved = true, sent\n", "m.holds, m.proved = true, m.now\n"}}},
+		{"stale-reply-believed", []edit{{calls, "if c.seq == 0 || c.seq != r.seq {", "if c.seq == 0 {"}}},
+		{"no-deadline", []edit{{engine, "(in.kind == inLapsed || in.now.reached(m.expiry))", "in.kind == inLapsed"}}},
+		{"lapsed-term-resumes", []edit{{engine, "in.kind == inLapsed || in.now.reached(m.expiry)", "in.kind == inLapsed || in.kind == inTick && in.now.reached(m.expiry)"}}},
+		{"session-kept-after-lapse", []edit{{
+			engine, "Err: cause},\n\t)\n\tm.leave()",
+			"Err: cause},\n\t)\n\tif m.now.reached(m.expiry) {\n\t\tm.phase, m.stale = phaseStanding, true\n\t\treturn\n\t}\n\tm.leave()",
+		}}},
+		{"own-key-not-checked", []edit{{engine, "mine := holder.Session == m.session &&", "mine := m.phase == phaseStanding || holder.Session == m.session &&"}}},
+		{"lost-key-ignored", []edit{{engine, "m.lose(fmt.Errorf(\"%w: %s\", ErrKeyLost, describe(holder)))", "m.proved = sent\n\t\tm.prove()"}}},
+		{"token-not-compared", []edit{
+			{engine, "&& (m.phase != phaseLeading || holder.Token == m.token)", ""},
+			{engine, "if m.phase == phaseStanding || holder.Token != m.token {", "if m.phase == phaseStanding {"},
+		}},
+		{"no-wait-for-predecessor", []edit{{engine, "case len(m.doubts) > 0 || !m.now", "case !m.now"}}},
+		{"no-read-after-the-wait", []edit{{engine, "m.waited, m.stale = false, true", "m.waited = false"}}},
+		{"old-doubt-taken-for-a-bound", []edit{{engine, "func(d doubt) bool { return d.session == session })\n", "func(d doubt) bool { return false })\n"}}},
+		{"takeover-delay-ignored", []edit{{engine, "m.takeoverAt = m.now.after(m.takeover)", "m.takeoverAt = m.now"}}},
+		{"drift-not-allowed-for", []edit{{calls, "r.session, r.ttl-m.drift, sent", "r.session, r.ttl, sent"}}},
+		{"key-given-back-first", []edit{{engine, "m.lose(ErrResigned)", "m.request(opRelease)"}}},
+		{"sign-by-who-never-believed", []edit{{engine, "if m.phase != phaseLeading {\n\t\tm.token = 0", "if false {\n\t\tm.token = 0"}}},
+		{"suspension-not-noticed", []edit{{clock, "return i.mono >= deadline.mono || i.boot >= deadline.boot", "return i.mono >= deadline.mono"}}},
+		{"waits-by-the-wall-clock", []edit{{clock, "func (i instant) outlasted(wait instant) bool { return i.mono >= wait.mono }", "func (i instant) outlasted(wait instant) bool { return i.reached(wait) }"}}},
+		{"dead-session-kept", []edit{{calls, "if m.phase == phaseLeading {\n\t\tm.lose(err)\n\t} else {", "if m.phase == phaseStanding {\n\t\tm.fail(o, err)\n\t\treturn\n\t}\n\tif m.phase == phaseLeading {\n\t\tm.lose(err)\n\t} else {"}}},
+		{"no-second-try", []edit{{calls, "m.notBefore[o] = m.now.after(m.pause(m.failures[o]))\n\tm.tell(o, err)", "m.notBefore[o] = m.now.after(24 * time.Hour)\n\tm.tell(o, err)"}}},
+		{"session-left-behind", []edit{{calls, "m.adopted && !m.closing\n", "true\n"}}},
+		{"resign-never-returns", []edit{{calls, "m.fx.released, m.fx.err = true, err\n\t\tif err != nil {", "if err != nil {"}}},
+	}
+}
+
+// violation is how the simulation tells that something is wrong. A mutant that does not compile tells something else.
+var violation = regexp.MustCompile(`seed \d+: .*`)
+
+func TestSimulationFindsEveryMutant(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutants() {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			out, failed := simulate(t, root, overlay(t, root, m))
+			found := violation.FindString(out)
+			if !failed || found == "" {
+				t.Fatalf("nobody noticed it:\n%s", out)
+			}
+			t.Log(found)
+		})
+	}
+}
+
+// overlay writes what m makes of its files and returns the file that tells the go command to take them.
+func overlay(t *testing.T, root string, m mutant) string {
+	t.Helper()
+	dir := t.TempDir()
+	changed := map[string][]byte{}
+	for _, e := range m.edits {
+		text, ok := changed[e.file]
+		if !ok {
+			var err error
+			if text, err = os.ReadFile(filepath.Join(root, e.file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := bytes.Count(text, []byte(e.old)); n != 1 {
+			t.Fatalf("%s has %d times\n%s", e.file, n, e.old)
+		}
+		changed[e.file] = bytes.Replace(text, []byte(e.old), []byte(e.new), 1)
+	}
+	replace := map[string]string{}
+	for file, text := range changed {
+		path := filepath.Join(dir, file)
+		replace[filepath.Join(root, file)] = path
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(path, list, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// simulate runs the simulation, with an overlay where there is one.
+func simulate(t *testing.T, root, overlay string) (out string, failed bool) {
+	t.Helper()
+	args := []string{"test", "-count=1", "-vet=off", "-run", "^TestSimulation$", "-timeout=10m"}
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", append(args, ".", "-simulation.seeds=20000")...)
+	cmd.Dir = root
+	var text strings.Builder
+	cmd.Stdout, cmd.Stderr = &text, &text
+	err := cmd.Run()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatal(err)
+	}
+	return text.String(), err != nil
+}
