@@ -22,9 +22,11 @@ func (w *world) led(m *simMember, began bool) {
 		if other == m || !other.believes() {
 			continue
 		}
-		if older, newer := order(m, other); !w.handedOver(older, newer) {
+		older, newer := order(m, other)
+		if !w.handedOver(older, newer) {
 			w.violated("members %d (token %d) and %d (token %d) both believe", older.number, older.s.token, newer.number, newer.s.token)
 		}
+		older.session.fate = fateEnded // who led without knowing of it may resign, which tells others that nobody believes
 		w.stats.overlooked++
 	}
 	if h, held := w.store.election.holder(); (h != m.session || held != token) && m.session.fate == fateNone && !w.checked(m) {
@@ -54,7 +56,7 @@ func (w *world) handedOver(older, newer *simMember) bool {
 	case fateEnded:
 		return true
 	case fateDeleted:
-		return !newer.saw[older.session.id]
+		return newer.saw[older.session.id] < older.session.held
 	case fateNone:
 	}
 	return false

@@ -191,6 +191,11 @@ func (w *world) strikeOnce(f fault, m *simMember) {
 		if h, _ := w.store.election.holder(); h != nil {
 			w.operate(fateEnded, func() { w.store.end(h) })
 		}
+	case faultTwin:
+		if h, _ := w.store.election.holder(); h != nil {
+			w.operate(fateDeleted, w.store.election.deleted)
+			_, _ = w.store.election.stand(h)
+		}
 	case faultCheck:
 		if h, _ := w.store.election.holder(); h != nil && !w.plan.line && w.plan.lockDelay >= w.plan.ttl {
 			w.operate(fateNone, func() { w.store.end(h) })

@@ -18,7 +18,7 @@ type simMember struct {
 	session *simSession // the one opened last, as the caller keeps it
 	calls   [opCount]*simCall
 	grammar grammar.Checker
-	saw     map[string]bool // sessions that a read showed as the holder's
+	saw     map[string]uint64 // by session that a read showed as the holder's: the store's revision then
 	closed  bool
 	owed    int           // Resign calls that have not returned
 	owing   time.Duration // since when
@@ -51,7 +51,7 @@ func (m *simMember) start(delay time.Duration) {
 	m.life++
 	life := m.life
 	m.s, m.session, m.calls, m.waiting = state{}, nil, [opCount]*simCall{}, nil
-	m.grammar, m.saw, m.closed, m.owed = grammar.Checker{}, map[string]bool{}, true, 0
+	m.grammar, m.saw, m.closed, m.owed = grammar.Checker{}, map[string]uint64{}, true, 0
 	m.w.after(delay, func() {
 		if m.life != life {
 			return
@@ -114,8 +114,11 @@ func (m *simMember) resume() {
 func (m *simMember) step(in input) {
 	w := m.w
 	in.now = m.local()
-	if in.kind == inReply && m.s.calls[in.reply.op].seq == in.reply.seq && in.reply.err == nil && in.reply.seen.Holder.Session != "" {
-		m.saw[in.reply.seen.Holder.Session] = true
+	seen := in.reply.seen.Holder
+	if heard := in.kind == inReply && m.s.calls[in.reply.op].seq == in.reply.seq && in.reply.err == nil; !heard {
+		seen = Holder{}
+	} else if seen.Session != "" {
+		m.saw[seen.Session] = in.reply.seen.Revision
 	}
 	before := m.s.phase
 	var fx effects
@@ -132,6 +135,9 @@ func (m *simMember) step(in input) {
 	}
 	if fx.term == termStart || fx.term == termExtend {
 		w.led(m, fx.term == termStart)
+	}
+	if m.s.phase == phaseLeading && seen.Session != "" && (seen.Session != m.s.session || seen.Token != m.s.token) {
+		w.violated("member %d leads on with token %d although it has read that %s holds the key with %d", m.number, m.s.token, seen.Session, seen.Token)
 	}
 	if m.s.phase == phaseLeading && in.now.reached(m.s.expiry) {
 		w.violated("member %d goes on with a term that is over", m.number)

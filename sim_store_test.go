@@ -22,6 +22,7 @@ type simSession struct {
 	gen   uint64        // of the timer
 	until time.Duration // its TTL is over, without grace
 	given bool          // somebody else's, who keeps it
+	held  uint64        // the revision at which it came to hold the key
 	fate  simFate
 }
 
@@ -43,6 +44,7 @@ type simStore struct {
 	down     bool
 	election simElection
 	watches  []simWatch
+	token    uint64 // of the last holding
 	given    *simSession
 }
 
@@ -143,7 +145,8 @@ func (s *simStore) end(l *simSession) {
 func (s *simStore) touch() {
 	s.revision++
 	h, token := s.election.holder()
-	if h != nil {
+	if h != nil && token != s.token {
+		h.held, s.token = s.revision, token
 		s.w.log("store: %s holds the key with %d", h.id, token)
 	}
 	s.wake(func(watch simWatch) bool { return watch.since != s.revision })

@@ -44,7 +44,6 @@ func mutants() []mutant {
 		}},
 		{"no-wait-for-predecessor", []edit{{engine, "case len(m.doubts) > 0 || !m.now", "case !m.now"}}},
 		{"no-read-after-the-wait", []edit{{engine, "m.waited, m.stale = false, true", "m.waited = false"}}},
-		{"old-doubt-taken-for-a-bound", []edit{{engine, "func(d doubt) bool { return d.session == session })\n", "func(d doubt) bool { return false })\n"}}},
 		{"takeover-delay-ignored", []edit{{engine, "m.takeoverAt = m.now.after(m.takeover)", "m.takeoverAt = m.now"}}},
 		{"drift-not-allowed-for", []edit{{calls, "r.session, r.ttl-m.drift, sent", "r.session, r.ttl, sent"}}},
 		{"key-given-back-first", []edit{{engine, "m.lose(ErrResigned)", "m.request(opRelease)"}}},
