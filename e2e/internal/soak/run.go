@@ -39,6 +39,11 @@ type Result struct {
 // which says what went wrong: two leaders, a stream against the grammar, nobody who leads after the faults, something left behind.
 func Run(ctx context.Context, o Options, starters []stores.Starter) (*Result, error) {
 	r := &Result{Options: o.withDefaults()}
+	known := goleak.IgnoreCurrent()
+	var err error
+	if r.Before, err = crowd.Use(); err != nil {
+		return r, err
+	}
 	running, err := start(ctx, r.Servers, starters)
 	if err != nil {
 		return r, err
@@ -46,7 +51,8 @@ func Run(ctx context.Context, o Options, starters []stores.Starter) (*Result, er
 	for _, store := range running {
 		r.Names = append(r.Names, store.Name())
 	}
-	return r, errors.Join(r.run(ctx, running), end(running))
+	err = errors.Join(r.run(ctx, running), end(running))
+	return r, errors.Join(err, r.awaitBefore(ctx, known))
 }
 
 // start starts all stores at once.
@@ -74,15 +80,6 @@ func end(all []stores.Store) error {
 }
 
 func (r *Result) run(ctx context.Context, running []stores.Store) (err error) {
-	known := goleak.IgnoreCurrent()
-	for _, store := range running { // the operators' own connections belong to what was there before
-		if _, err := store.Sessions(ctx); err != nil {
-			return err
-		}
-	}
-	if r.Before, err = crowd.Use(); err != nil {
-		return err
-	}
 	var sides []*side
 	for n, store := range running {
 		s, err := newSide(ctx, store, n, r.Options)
@@ -112,7 +109,7 @@ func (r *Result) run(ctx context.Context, running []stores.Store) (err error) {
 			r.Faults[k] += n
 		}
 	}
-	return errors.Join(append(errs, err, r.awaitBefore(ctx, known))...)
+	return errors.Join(append(errs, err)...)
 }
 
 // disturb lets the faults happen at all stores at once, and takes samples meanwhile.
@@ -147,7 +144,7 @@ func (r *Result) disturb(ctx context.Context, sides []*side) error {
 // settlesWithin is how long connections that were closed may take to be gone.
 const settlesWithin = 20 * time.Second
 
-// awaitBefore waits until no more goroutines and open files are there than before.
+// awaitBefore waits, once the stores are closed, too, until no more goroutines and open files are there than before.
 func (r *Result) awaitBefore(ctx context.Context, known goleak.Option) error {
 	ctx, cancel := context.WithTimeout(ctx, settlesWithin)
 	defer cancel()
