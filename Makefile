@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check test race lint fmt fuzz docs figures-safety figures-stream quickstart consul
+.PHONY: help check test race lint fmt fuzz docs simulate model mutants figures-safety figures-stream quickstart consul
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,18 @@ fuzz: ## each fuzz target for some seconds
 docs: ## write the table of operators in README.md anew
 	go run ./internal/operatortable
 
-figures-safety: ## measure what README says of safety, on real servers and faults
+simulate: ## a million fault schedules for the state machine, thousands for real members and real clients, in virtual time
+	go test -count=1 -run '^TestSimulation$$' . -v -simulation.seeds=1000000 -timeout 0
+	go test -count=1 -run '^TestMembers$$' ./internal/simulation -v -simulation.seeds=10000 -timeout 0
+	go test -count=1 -run '^TestSimulation$$' ./sources/consul ./e2e/bubble -v -simulation.seeds=200 -timeout 0
+
+model: ## search the model of the election exhaustively, with spin
+	.ci/model
+
+mutants: ## show that the simulation finds deliberate bugs
+	.ci/run mutants
+
+figures-safety: simulate model mutants ## all figures of docs/safety.md: the three above, then real servers and faults; about two hours
 	go run ./e2e/cmd/figures-safety
 
 figures-stream: ## measure the stream beside rxgo, samber/ro, channels and bare functions

@@ -112,6 +112,8 @@ func newState(r rules, attach bool, seed uint64) state {
 //  4. An ended term never resumes: key and session are given back, and the next term has a new token.
 //  5. Who comes to hold the key believes only when every earlier holder is known not to, and, where that
 //     took a wait, after a read that shows the key still ours.
+//
+// docs/model/election.pml has these rules as well, for spin to search; docs/model/README.md lists where the two differ, as D1 to D12.
 func step(r rules, s state, in input) (state, effects) {
 	m := machine{rules: r, state: s, now: in.now}
 	if m.phase == phaseLeading && (in.kind == inLapsed || in.now.reached(m.expiry)) {
@@ -196,7 +198,7 @@ func readVote(h Holder) (*Vote, error) {
 	return &v, nil
 }
 
-// read takes in what the key showed.
+// read takes in what the key showed. (D6: the model hears at once of a key that is not its own, or never.)
 func (m *machine) read(r reply, sent instant) {
 	if r.err != nil {
 		m.lastErr, m.stale = r.err, true
@@ -342,7 +344,7 @@ func (m *machine) lose(cause error) {
 	m.leave()
 }
 
-// leave gives key and session back.
+// leave gives key and session back. (D3: the model may open a new session at once.)
 func (m *machine) leave() {
 	m.drop()
 	if m.phase != phaseLeading {

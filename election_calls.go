@@ -17,7 +17,7 @@ type appointment struct {
 	at instant
 }
 
-// agenda lists the requests that are wanted and not under way.
+// agenda lists the requests that are wanted and not under way. (D7: the model makes any of them at any time.)
 func (m *machine) agenda() []appointment {
 	var list []appointment
 	want := func(o op, condition bool) {
@@ -164,7 +164,7 @@ func (m *machine) succeed(o op) {
 	m.failures[o], m.notBefore[o], m.told[o] = 0, instant{}, complaint{}
 }
 
-// reply handles the end of a request. One that nobody waits for any more is ignored, however good its news.
+// reply handles the end of a request. One that nobody waits for any more is ignored, however good its news. (D8: the model marks such answers.)
 func (m *machine) reply(r reply) {
 	c := m.calls[r.op]
 	if c.seq == 0 || c.seq != r.seq {
@@ -246,7 +246,7 @@ func (m *machine) watchEnded(err error, sent instant) {
 	}
 }
 
-// lifetimeKnown settles, or bounds, a doubt.
+// lifetimeKnown settles, or bounds, a doubt. (D1.)
 func (m *machine) lifetimeKnown(r reply) {
 	i := slices.IndexFunc(m.doubts, func(d doubt) bool { return d.session == m.asking })
 	switch {

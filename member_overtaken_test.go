@@ -21,13 +21,13 @@ func TestRenewalOvertakenByItsRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer a.Close()
+		defer func() { _ = a.Close() }()
 		synctest.Wait()
 		b, err := memory.NewClusterFactory(store).Build(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer b.Close()
+		defer func() { _ = b.Close() }()
 		time.Sleep(7*time.Second + 100*time.Millisecond) // the renewal is under way for 100 ms, the read was answered
 		slow.cut = true
 		store.DeleteKey("services/cluster-app/leader")

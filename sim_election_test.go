@@ -129,10 +129,10 @@ func (k *simKey) stand(s *simSession) (Observation, error) {
 // read shows the token to the holder alone: others see the index, which any write moves.
 func (k *simKey) read(s *simSession) Observation {
 	o := Observation{Revision: k.store.revision}
-	switch {
-	case k.owner == nil:
+	switch k.owner {
+	case nil:
 		o.Previous, o.Resigned = k.named, k.signed
-	case k.owner == s:
+	case s:
 		o.Holder = held(s.id, k.token)
 		o.Previous, o.Resigned = k.before.session, k.before.resigned
 	default:

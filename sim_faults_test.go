@@ -102,7 +102,7 @@ func (w *world) victim(f fault) *simMember {
 
 // strike does what f is, and returns what ends it.
 func (w *world) strike(f fault, m *simMember) (undo func()) {
-	switch f.kind {
+	switch f.kind { //nolint:exhaustive // the others are over at once
 	case faultCutUp:
 		m.net.up++
 		return func() { m.net.up-- }
@@ -156,7 +156,7 @@ func (w *world) strike(f fault, m *simMember) (undo func()) {
 
 // strikeOnce does what a fault is that is over at once.
 func (w *world) strikeOnce(f fault, m *simMember) {
-	switch f.kind {
+	switch f.kind { //nolint:exhaustive // the others last
 	case faultClockStep:
 		// Where the wall clock stands in, one that is put back hides a suspension: that is not promised. So it is one or the other.
 		if step := time.Duration((f.extent - 0.5) * 4 * float64(w.plan.ttl)); step > 0 || !w.plan.has(faultSuspend) {

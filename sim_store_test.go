@@ -8,11 +8,10 @@ import (
 )
 
 var (
-	errSimLost     = fmt.Errorf("%w: unknown to the store", ErrSessionLost)
-	errSimDenied   = fmt.Errorf("%w: no permission", ErrDenied)
-	errSimConflict = fmt.Errorf("%w: data", ErrKeyConflict)
-	errSimDown     = errors.New("no connection")
-	errSimLate     = errors.New("no answer in time")
+	errSimLost   = fmt.Errorf("%w: unknown to the store", ErrSessionLost)
+	errSimDenied = fmt.Errorf("%w: no permission", ErrDenied)
+	errSimDown   = errors.New("no connection")
+	errSimLate   = errors.New("no answer in time")
 )
 
 // simSession is a session at the store.

@@ -1,4 +1,5 @@
-// Package mutants puts deliberate bugs into the state machine and shows that the simulation finds each of them.
+//go:build mutants
+
 package mutants
 
 import (
