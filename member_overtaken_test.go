@@ -2,6 +2,7 @@ package leadership_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,7 @@ func TestRenewalOvertakenByItsRead(t *testing.T) {
 		}
 		defer func() { _ = b.Close() }()
 		time.Sleep(7*time.Second + 100*time.Millisecond) // the renewal is under way for 100 ms, the read was answered
-		slow.cut = true
+		slow.cut.Store(true)
 		store.DeleteKey("services/cluster-app/leader")
 		for range 300 {
 			time.Sleep(100 * time.Millisecond)
@@ -40,18 +41,18 @@ func TestRenewalOvertakenByItsRead(t *testing.T) {
 		if !b.IsLeader() {
 			t.Error("b does not lead after 30 s")
 		}
-		slow.cut = false
+		slow.cut.Store(false)
 	})
 }
 
 // slowRenewals takes a second to carry a renewal to the store, and carries nothing else while it is cut.
 type slowRenewals struct {
 	leadership.Backend
-	cut bool
+	cut atomic.Bool
 }
 
 func (s *slowRenewals) reach(ctx context.Context) error {
-	if !s.cut {
+	if !s.cut.Load() {
 		return nil
 	}
 	<-ctx.Done()
