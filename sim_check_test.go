@@ -18,6 +18,9 @@ func (w *world) led(m *simMember, began bool) {
 		}
 		w.tokens = max(w.tokens, token)
 	}
+	if h, _ := w.store.election.holder(); began && h != m.session && w.now-m.session.lost > m.later(m.rules.ttl/2) {
+		w.violated("member %d begins a term with token %d, %v after it lost the key: no request takes that long", m.number, token, w.now-m.session.lost)
+	}
 	for _, other := range w.members {
 		if other == m || !other.believes() {
 			continue

@@ -143,6 +143,8 @@ func (w *world) strike(f fault, m *simMember) (undo func()) {
 		return w.stop(f.extent < 0.5)
 	case faultDepose:
 		return w.depose(m)
+	case faultDeposeBoth:
+		return w.deposeBoth(m)
 	case faultOvertake:
 		m.net.overtake++
 		return func() { m.net.overtake--; m.net.overtaken = false }
@@ -260,6 +262,26 @@ func (w *world) depose(m *simMember) func() {
 	m.net.down++
 	w.operate(fateDeleted, w.store.election.deleted)
 	return func() { m.net.down-- }
+}
+
+// deposeBoth deposes m and then, a little later, who has taken its place.
+func (w *world) deposeBoth(m *simMember) func() {
+	undo := []func(){w.depose(m)}
+	over := false
+	w.after(4*w.plan.latency+w.upTo(w.plan.ttl/4), func() {
+		h, _ := w.store.election.holder()
+		for _, next := range w.members {
+			if !over && next != m && h != nil && next.session == h {
+				undo = append(undo, w.depose(next))
+			}
+		}
+	})
+	return func() {
+		over = true
+		for _, u := range undo {
+			u()
+		}
+	}
 }
 
 // overtake deposes m if it leads: its renewal is under way, its read was answered, and it hears of nothing else.

@@ -71,13 +71,14 @@ const (
 	faultOvertake                     // the same, right after a read that has overtaken the renewal sent with it
 	faultBlind                        // the same to a leader whose renewals get through, but none of the many reads that the store has it make; at first they come late
 	faultTwin                         // an operator deletes the leader's key, and a doubled request takes it again for the same session
+	faultDeposeBoth                   // a leader is deposed, and so is its successor, which waits for the leader's belief to end
 	faultCount
 )
 
 func (k faultKind) String() string {
 	return [faultCount]string{
 		"cut up", "cut down", "cut", "loss", "slow", "double", "echo", "reset", "denied", "deaf watch", "pause", "suspend", "clock step", "kill",
-		"resign", "close", "lapsed", "store down", "store leader", "delete key", "end session", "end waiter", "overwrite", "check", "depose", "overtake", "blind", "twin",
+		"resign", "close", "lapsed", "store down", "store leader", "delete key", "end session", "end waiter", "overwrite", "check", "depose", "overtake", "blind", "twin", "depose both",
 	}[k]
 }
 

@@ -22,6 +22,7 @@ type simSession struct {
 	until time.Duration // its TTL is over, without grace
 	given bool          // somebody else's, who keeps it
 	held  uint64        // the revision at which it came to hold the key
+	lost  time.Duration // when it ceased to
 	fate  simFate
 }
 
@@ -43,7 +44,8 @@ type simStore struct {
 	down     bool
 	election simElection
 	watches  []simWatch
-	token    uint64 // of the last holding
+	token    uint64      // of the last holding
+	last     *simSession // whose it was, nil once nobody's
 	given    *simSession
 }
 
@@ -144,6 +146,12 @@ func (s *simStore) end(l *simSession) {
 func (s *simStore) touch() {
 	s.revision++
 	h, token := s.election.holder()
+	if h != s.last {
+		if s.last != nil {
+			s.last.lost = s.w.now
+		}
+		s.last = h
+	}
 	if h != nil && token != s.token {
 		h.held, s.token = s.revision, token
 		s.w.log("store: %s holds the key with %d", h.id, token)
