@@ -162,7 +162,7 @@ func (c Config) validate() error {
 		return &ConfigError{"etcd.endpoints", "[]", "must name at least one endpoint"}
 	}
 	if slices.Contains(c.Etcd.Endpoints, "") {
-		return &ConfigError{"etcd.endpoints", fmt.Sprintf("%q", c.Etcd.Endpoints), "must not contain an empty endpoint"}
+		return &ConfigError{"etcd.endpoints", nil, "must not contain an empty endpoint"} // the others may hold passwords
 	}
 	if err := c.validateKey(); err != nil {
 		return err

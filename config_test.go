@@ -106,7 +106,7 @@ func TestValidateRefuses(t *testing.T) {
 		{
 			"an empty endpoint",
 			Config{Etcd: EtcdConfig{Endpoints: []string{"a:1", ""}}},
-			`etcd.endpoints ["a:1" ""] must not contain an empty endpoint`,
+			`etcd.endpoints must not contain an empty endpoint`,
 		},
 		{
 			"a template without %s", election(ElectionConfig{EnvelopeTemplate: "leader"}),

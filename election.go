@@ -231,6 +231,7 @@ func (m *machine) read(r reply, sent instant) {
 		m.prove()
 	case m.phase == phaseLeading:
 		m.lose(fmt.Errorf("%w: %s", ErrKeyLost, describe(holder)))
+		m.token = 0 // the term's holding is gone: what is given back now, if anything, was never believed in and deserves no sign
 	default:
 		m.holds, m.phase = false, phaseStanding
 		m.suspect(before.Session)
@@ -290,10 +291,14 @@ func (m *machine) believe() {
 	case len(m.doubts) > 0 || !m.now.outlasted(m.takeoverAt):
 		m.waited = true
 		return
-	case m.waited: // somebody may have taken the key meanwhile
-		m.waited, m.stale = false, true
+	case m.waited: // somebody may have taken the key meanwhile: what was read until now, or is being read, proves nothing
+		m.waited, m.holds, m.stale = false, false, true
+		if m.calls[opObserve].seq != 0 {
+			m.calls[opObserve] = call{}
+			m.fx.cancels = append(m.fx.cancels, opObserve)
+		}
 	}
-	if m.stale || m.calls[opObserve].seq != 0 || !m.proven() || m.now.reached(m.renewed.after(m.lease)) {
+	if !m.proven() || m.now.reached(m.renewed.after(m.lease)) {
 		return
 	}
 	m.phase, m.expiry, m.lastErr = phaseLeading, m.renewed.after(m.lease), nil

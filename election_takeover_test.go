@@ -95,9 +95,12 @@ func TestStepTakeover(t *testing.T) {
 			d.answer(opLifetime, reply{lifetime: 8 * time.Second})
 			d.at(7)
 			d.renewed()
-			d.expectAsks(true, opObserve)
+			old, ok := d.open[opObserve]
+			if !ok {
+				d.t.Fatal("nothing asks to observe")
+			}
 			d.at(8)
-			d.shows(opObserve, "s1", 5)
+			d.do(input{kind: inReply, reply: reply{op: opObserve, seq: old.seq, seen: Observation{Holder: held("s1", 5)}}})
 			d.expect()
 			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")

@@ -39,7 +39,8 @@ func (w *world) led(m *simMember, began bool) {
 
 // checked reports whether the store ended m's session early and keeps the key back for as long as m may believe.
 func (w *world) checked(m *simMember) bool {
-	return !m.session.alive && w.plan.lockDelay >= w.plan.ttl
+	h, _ := w.store.election.holder()
+	return h == nil && !m.session.alive && w.plan.lockDelay >= w.plan.ttl
 }
 
 func order(a, b *simMember) (older, newer *simMember) {

@@ -15,10 +15,11 @@ type simMember struct {
 	life    int // which process of this name it is
 	rules   rules
 	s       state
+	term    *instant    // the deadline that the loop has applied, nil when it is over: what Term.Valid goes by, see Member.applyTerm
 	session *simSession // the one opened last, as the caller keeps it
 	calls   [opCount]*simCall
 	grammar grammar.Checker
-	saw     map[string]uint64 // by session that a read showed as the holder's: the store's revision then
+	saw     map[string]uint64 // by session that a read showed as the holder's, or as the one before: the store's revision then
 	closed  bool
 	owed    int           // Resign calls that have not returned
 	owing   time.Duration // since when
@@ -50,7 +51,7 @@ func newSimMember(w *world, number int) *simMember {
 func (m *simMember) start(delay time.Duration) {
 	m.life++
 	life := m.life
-	m.s, m.session, m.calls, m.waiting = state{}, nil, [opCount]*simCall{}, nil
+	m.s, m.term, m.session, m.calls, m.waiting = state{}, nil, nil, [opCount]*simCall{}, nil
 	m.grammar, m.saw, m.closed, m.owed = grammar.Checker{}, map[string]uint64{}, true, 0
 	m.w.after(delay, func() {
 		if m.life != life {
@@ -83,7 +84,7 @@ func (m *simMember) later(d time.Duration) time.Duration {
 
 // believes is what Term.Valid says now.
 func (m *simMember) believes() bool {
-	return m.s.phase == phaseLeading && !m.closed && !m.local().reached(m.s.expiry)
+	return m.term != nil && !m.closed && !m.local().reached(*m.term)
 }
 
 // input has the loop take in, unless the process is stopped: then it does so later.
@@ -117,12 +118,17 @@ func (m *simMember) step(in input) {
 	seen := in.reply.seen.Holder
 	if heard := in.kind == inReply && m.s.calls[in.reply.op].seq == in.reply.seq && in.reply.err == nil; !heard {
 		seen = Holder{}
-	} else if seen.Session != "" {
-		m.saw[seen.Session] = in.reply.seen.Revision
+	} else {
+		for _, told := range []string{seen.Session, in.reply.seen.Previous} {
+			if told != "" {
+				m.saw[told] = in.reply.seen.Revision
+			}
+		}
 	}
 	before := m.s.phase
 	var fx effects
 	m.s, fx = step(m.rules, m.s, in)
+	m.apply(fx)
 	w.stats.steps++
 	w.note(uint64(m.number), uint64(in.kind), uint64(in.reply.op), uint64(m.s.phase), m.s.token)
 	if w.trace != nil {
@@ -159,6 +165,18 @@ func (m *simMember) step(in input) {
 		return
 	}
 	m.sleep()
+}
+
+// apply is Member.applyTerm.
+func (m *simMember) apply(fx effects) {
+	switch fx.term {
+	case termStart, termExtend:
+		deadline := m.s.expiry
+		m.term = &deadline
+	case termEnd:
+		m.term = nil
+	case termSame:
+	}
 }
 
 // sleep sets the timer, which comes a little late now and then.

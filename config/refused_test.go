@@ -95,8 +95,8 @@ func TestParseRefuses(t *testing.T) {
 			"cluster.leader.etcd.endpoints [] must not be empty: leave it out for the default",
 		},
 		{"endpoints of an empty text", leader("etcd: {endpoints: ''}"), `cluster.leader.etcd.endpoints "" must not be empty: leave it out for the default`},
-		{"an endpoint that is empty", leader("etcd: {endpoints: ['a:1', '']}"), `cluster.leader.etcd.endpoints ["a:1" ""] must not contain an empty endpoint`},
-		{"an endpoint that is null", leader("etcd: {endpoints: [~]}"), `cluster.leader.etcd.endpoints [""] must not contain an empty endpoint`},
+		{"an endpoint that is empty", leader("etcd: {endpoints: ['a:1', '']}"), `cluster.leader.etcd.endpoints must not contain an empty endpoint`},
+		{"an endpoint that is null", leader("etcd: {endpoints: [~]}"), `cluster.leader.etcd.endpoints must not contain an empty endpoint`},
 		{"an endpoint that is a number", leader("etcd: {endpoints: [2379]}"), "cluster.leader.etcd.endpoints[0] 2379 must be text: put it in quotes"},
 		{"endpoints that are a number", leader("etcd: {endpoints: 2379}"), "cluster.leader.etcd.endpoints 2379 must be a list, or text separated by commas"},
 

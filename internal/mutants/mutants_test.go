@@ -44,7 +44,9 @@ func mutants() []mutant {
 			{engine, "if m.phase == phaseStanding || holder.Token != m.token {", "if m.phase == phaseStanding {"},
 		}},
 		{"no-wait-for-predecessor", []edit{{engine, "case len(m.doubts) > 0 || !m.now", "case !m.now"}}},
-		{"no-read-after-the-wait", []edit{{engine, "m.waited, m.stale = false, true", "m.waited = false"}}},
+		{"previous-holder-ignored", []edit{{engine, "\tm.suspect(m.seen.Previous)\n", ""}}},
+		{"term-not-ended", []edit{{engine, "m.fx.term, m.fx.cause = termEnd, cause", "m.fx.cause = cause"}}},
+		{"no-read-after-the-wait", []edit{{engine, "m.waited, m.holds, m.stale = false, false, true", "m.waited = false"}}},
 		{"takeover-delay-ignored", []edit{{engine, "m.takeoverAt = m.now.after(m.takeover)", "m.takeoverAt = m.now"}}},
 		{"drift-not-allowed-for", []edit{{calls, "r.session, r.ttl-m.drift, sent", "r.session, r.ttl, sent"}}},
 		{"key-given-back-first", []edit{{engine, "m.lose(ErrResigned)", "m.request(opRelease)"}}},
@@ -125,7 +127,7 @@ func simulate(t *testing.T, root, overlay string) (out string, failed bool) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", append(args, ".", "-simulation.seeds=20000")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, ".", "-simulation.seeds=40000")...)
 	cmd.Dir = root
 	var text strings.Builder
 	cmd.Stdout, cmd.Stderr = &text, &text

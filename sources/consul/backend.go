@@ -200,11 +200,11 @@ func sessionTTL(entry *api.SessionEntry) (time.Duration, error) {
 		return 0, nil
 	}
 	ttl, err := time.ParseDuration(entry.TTL)
-	if err != nil || ttl < 0 { // what the error of ParseDuration says is the TTL again, of any length
+	if err != nil || ttl < 0 || ttl > maxTTL { // what the error of ParseDuration says is the TTL again, of any length
 		return 0, fmt.Errorf("consul: session %s: %w: %.50q", entry.ID, errTTL, entry.TTL)
 	}
 	return ttl, nil
 }
 
 // errTTL: a session's TTL at the store makes no sense.
-var errTTL = errors.New("negative TTL, or none at all")
+var errTTL = errors.New("negative TTL, one that Consul does not grant, or none at all")

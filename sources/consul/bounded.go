@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
+
+	"github.com/hashicorp/consul/api"
 )
 
 const (
@@ -15,6 +18,8 @@ const (
 	maxAnswer = 1 << 20
 	// maxParts bounds the values and objects in an answer, which may have dozens: four bytes of text can become a hundred in memory.
 	maxParts = 10_000
+	// maxLiteral bounds a number, which an error would quote.
+	maxLiteral = 100
 	// maxConflict bounds the body of a transaction's rollback, which may quote keys, and may end up in an error's text, too.
 	maxConflict = 8 << 10
 	// maxComplaint bounds what is kept of the body of a refusal, which ends up in an error's text.
@@ -45,6 +50,7 @@ type boundedBody struct {
 	*io.LimitedReader
 	io.Closer
 	parts           int
+	literal         int // the length so far of what may be a number
 	quoted, escaped bool
 }
 
@@ -54,6 +60,12 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.LimitedReader.Read(p)
 	for _, c := range p[:n] {
+		b.literal++
+		if b.quoted || strings.IndexByte(" \t\r\n,:[]{}\"", c) >= 0 {
+			b.literal = 0
+		} else if b.literal > maxLiteral {
+			return 0, fmt.Errorf("a number of more than %d characters", maxLiteral)
+		}
 		switch {
 		case b.escaped:
 			b.escaped = false
@@ -80,9 +92,20 @@ func complaint(req *http.Request, body io.ReadCloser, limit int64) io.ReadCloser
 	text, _ := io.ReadAll(io.LimitReader(body, limit))
 	_, password, _ := req.BasicAuth()
 	_, encoded, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	cut := int64(len(text)) == limit
+	if judge(api.StatusError{Body: string(text)}, math.MaxInt) != verdictUnknown { // Consul's own words, which a short password must not change
+		limit = 0
+	}
 	for _, secret := range []string{req.Header.Get("X-Consul-Token"), password, encoded} {
-		if len(secret) >= leastSecret {
-			text = bytes.ReplaceAll(text, []byte(secret), []byte("…"))
+		if len(secret) < leastSecret || limit == 0 {
+			continue
+		}
+		text = bytes.ReplaceAll(text, []byte(secret), []byte("…"))
+		for n := min(len(secret)-1, len(text)); cut && n > 0; n-- {
+			if rest, found := bytes.CutSuffix(text, []byte(secret[:n])); found { // what the limit left of one
+				text = append(rest, "…"...)
+				break
+			}
 		}
 	}
 	return struct {

@@ -128,7 +128,7 @@ func hideUser(address string) string {
 		return address
 	}
 	scheme := ""
-	if name, _, found := strings.Cut(address[:at], "://"); found {
+	if name, _, found := strings.Cut(address[:at], "://"); found && !strings.Contains(name, ":") { // else it is of the password
 		scheme = name + "://"
 	}
 	return scheme + "…" + address[at:]

@@ -107,7 +107,7 @@ func TestTheBoundOnValuesCountsWhatJSONDoes(t *testing.T) {
 			}
 		})
 	}
-	body := &boundedBody{LimitedReader: &io.LimitedReader{R: endless("x"), N: maxAnswer}}
+	body := &boundedBody{LimitedReader: &io.LimitedReader{R: endless("x "), N: maxAnswer}}
 	if n, err := io.Copy(io.Discard, body); n != maxAnswer || err == nil {
 		t.Errorf("%d bytes, %v", n, err)
 	}

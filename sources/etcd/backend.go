@@ -204,7 +204,10 @@ func (b *backend) Lifetime(ctx context.Context, session string) (time.Duration, 
 		return 0, b.link.failure(ctx, what, err)
 	case resp.TTL < 0:
 		return 0, nil
-	default:
-		return time.Duration(resp.GrantedTTL) * time.Second, nil
 	}
+	ttl, err := believable(resp.GrantedTTL, clientv3.MaxLeaseTTL)
+	if err != nil { // 0 would say that nobody believes any more
+		return 0, b.link.failure(ctx, what, err)
+	}
+	return ttl, nil
 }

@@ -90,7 +90,7 @@ func hideUser(endpoint string) string {
 		return endpoint
 	}
 	scheme := ""
-	if name, _, found := strings.Cut(endpoint[:at], "://"); found {
+	if name, _, found := strings.Cut(endpoint[:at], "://"); found && !strings.Contains(name, ":") { // else it is of the password
 		scheme = name + "://"
 	}
 	return scheme + "…" + endpoint[at:]

@@ -86,7 +86,11 @@ func (s settings) clientOnly() error {
 	case s.client == nil:
 		return leadership.InvalidConfig("client", "nil", "must be given to WithClient")
 	case s.endpoints != nil:
-		return leadership.InvalidConfig("endpoints", fmt.Sprintf("%q", s.endpoints), "must not be set beside a client, which has its own")
+		var shown []string
+		for _, endpoint := range s.endpoints {
+			shown = append(shown, hideUser(endpoint))
+		}
+		return leadership.InvalidConfig("endpoints", shown, "must not be set beside a client, which has its own")
 	case s.tls != nil:
 		return leadership.InvalidConfig("tls", "configuration", "must not be set beside a client, which has its own")
 	case s.hasUser:

@@ -113,8 +113,27 @@ func (l *link) unary(ctx context.Context, method string, req, reply any, conn *g
 func (l *link) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	s, err := open(ctx, desc, conn, method, opts...)
 	l.learn(ctx, err)
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	return checked{s}, nil
 }
+
+// checked is a stream without events that name no key: etcd's client would panic at them, on a goroutine of its own.
+type checked struct{ grpc.ClientStream }
+
+func (c checked) RecvMsg(m any) error {
+	if err := c.ClientStream.RecvMsg(m); err != nil {
+		return err
+	}
+	if resp, ok := m.(*pb.WatchResponse); ok && slices.ContainsFunc(resp.Events, keyless) {
+		return status.Error(codes.DataLoss, errForeign.Error()) // the client tries again at some other codes
+	}
+	return nil
+}
+
+// keyless reports whether an event names no key.
+func keyless(ev *clientv3.Event) bool { return ev.Kv == nil }
 
 // learn keeps why a call got no connection, or was refused in a way that the client takes for a passing one and tries again until its context ends.
 // It keeps the text alone: the error of one call must not decide what another one's means.
@@ -143,11 +162,12 @@ func (l *link) failure(ctx context.Context, what string, err error) error {
 	if a := l.ready.Load(); a != nil {
 		refreshes = a.refreshes()
 	}
+	out := failure(ctx, what, err, refreshes)
 	ended := ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	if why := l.broken.Load(); ended && why != nil && !strings.Contains(err.Error(), (*why).Error()) {
-		err = fmt.Errorf("%w: %w", err, *why)
+		out = fmt.Errorf("%w: %w", out, *why) // after what it means is settled: that text is of another call
 	}
-	return failure(ctx, what, err, refreshes)
+	return out
 }
 
 // get returns the client, making it where necessary.

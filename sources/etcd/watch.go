@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -80,6 +81,9 @@ func await(ctx context.Context, ahead neighbour, note func(neighbour), own, othe
 		case resp, open := <-others:
 			if done, err := ended(ctx, resp, open); done {
 				return err
+			}
+			if slices.ContainsFunc(resp.Events, keyless) { // of a client that was given
+				return errForeign
 			}
 			change := false
 			for _, ev := range resp.Events {

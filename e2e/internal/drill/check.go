@@ -147,7 +147,7 @@ func (h History) checkOverlaps(terms []believed, r Rules, f *Findings) {
 				continue
 			}
 			fault, broken := h.fault(b.First)
-			if broken && r.HandsOver && fault.Kind.handsOver() && length < r.TTL {
+			if broken && r.HandsOver && fault.opens(a, b.First, r) && length < r.TTL {
 				f.Windows = append(f.Windows, Window{fault.Kind, length})
 				continue
 			}
@@ -160,6 +160,11 @@ func (h History) checkOverlaps(terms []believed, r Rules, f *Findings) {
 				h.Lives[a.life].Candidate, a.Token, h.Lives[b.life].Candidate, b.Token, length, fault.Kind)
 		}
 	}
+}
+
+// opens reports whether what began at an instant, while a believed, is the handover that the fault brought about: it befell a, in that term.
+func (f Fault) opens(a believed, at Instant, r Rules) bool {
+	return f.Kind.handsOver() && f.Life == a.life && a.First <= f.At && at.Sub(f.At) < 3*r.TTL/2
 }
 
 func (h History) checkTokens(terms []believed, f *Findings) {
@@ -183,7 +188,7 @@ func (h History) checkTold(life int, terms []believed, r Rules, f *Findings) {
 			if t.life == life || t.Token >= e.Token || t.First > e.At || t.Last < e.At {
 				continue
 			}
-			if fault, broken := h.fault(e.At); broken && r.HandsOver && fault.Kind.handsOver() {
+			if fault, broken := h.fault(e.At); broken && r.HandsOver && fault.opens(t, e.At, r) {
 				continue // its window was measured with the terms
 			}
 			f.ToldEarly++

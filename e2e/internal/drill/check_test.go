@@ -100,6 +100,15 @@ func TestCheck(t *testing.T) {
 			Findings{Windows: []Window{{EndSession, 50 * time.Millisecond}}},
 		},
 		{
+			"two believe long after an operator ended the session of a third, and it has nothing to do with that",
+			func(h *History, r *Rules) {
+				r.HandsOver = true
+				h.Lives[2] = lived("c", term(40, 41_000, 56_500))
+				h.Lives = append(h.Lives, lived("d", term(50, 55_000, 59_990)))
+			},
+			Findings{Overlaps: 1, Worst: 1500 * time.Millisecond, ToldEarly: 1},
+		},
+		{
 			"such a window is as long as a TTL",
 			func(h *History, r *Rules) {
 				r.HandsOver = true
