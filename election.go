@@ -283,6 +283,7 @@ func (m *machine) claim(before Holder) {
 }
 
 // believe starts the term once nothing speaks against it any more.
+// (D12: the model takes a read from before the wait.)
 func (m *machine) believe() {
 	m.doubts = slices.DeleteFunc(slices.Clone(m.doubts), func(d doubt) bool { return m.now.outlasted(d.until) })
 	switch {

@@ -38,7 +38,7 @@ func TestSimulation(t *testing.T) {
 	for _, n := range total.faults {
 		faults += n
 	}
-	t.Logf("schedules %d, violations 0, steps %d, requests %d, faults %d, terms %d, handovers by an operator %d, %.0f steps/s, %v",
+	t.Logf("schedules %d, violations 0, steps %d, requests %d, faults %d, terms %d, overlaps that an operator brought about %d, %.0f steps/s, %v",
 		total.seeds, total.steps, total.requests, faults, total.terms, total.overlooked, float64(total.steps)/took.Seconds(), took.Round(time.Millisecond))
 	for kind, n := range total.faults {
 		t.Logf("%v: %d", faultKind(kind), n)
