@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	simSeeds = flag.Uint64("simulation.seeds", 4000, "how many fault schedules TestSimulation plays")
+	simSeeds = flag.Uint64("simulation.seeds", 3000, "how many fault schedules TestSimulation plays")
 	simFirst = flag.Uint64("simulation.first", 0, "the seed of the first of them")
 	simSeed  = flag.Uint64("simulation.seed", 0, "the one that it plays, with -simulation.keep")
 	simKeep  = flag.String("simulation.keep", "", "the numbers of its faults, with commas; all: all of them, none: none")
