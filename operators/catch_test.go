@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,13 +193,13 @@ func stand(t *testing.T) (member *leadership.Member, link *memory.Backend, store
 // state, of which an error is no part.
 func TestErrorsAsTerminalOfAMember(t *testing.T) {
 	// each has f see a stream of a member that is subscribed to anew after each error, and the number of subscriptions.
-	each := func(t *testing.T, policy operators.RetryPolicy, f func(m *leadership.Member, link *memory.Backend, retried messages, subscribed *int)) {
+	each := func(t *testing.T, policy operators.RetryPolicy, f func(m *leadership.Member, link *memory.Backend, retried messages, subscribed *atomic.Int64)) {
 		synctest.Test(t, func(t *testing.T) {
 			member, link, _ := stand(t)
 			defer func() { _ = member.Close() }()
-			subscribed := 0
+			var subscribed atomic.Int64 // two may subscribe anew at once
 			f(member, link, operators.Retry(leadership.Defer(func() messages {
-				subscribed++
+				subscribed.Add(1)
 				return operators.ErrorsAsTerminal(member.AsObservable())
 			}), policy), &subscribed)
 		})
@@ -206,7 +207,7 @@ func TestErrorsAsTerminalOfAMember(t *testing.T) {
 	short := func(m message) string { return string(m.Status) }
 
 	t.Run("at once and without end, it does not spin", func(t *testing.T) {
-		each(t, operators.RetryPolicy{}, func(member *leadership.Member, link *memory.Backend, retried messages, subscribed *int) {
+		each(t, operators.RetryPolicy{}, func(member *leadership.Member, link *memory.Backend, retried messages, subscribed *atomic.Int64) {
 			link.Deny(true)
 			errs := 0
 			all := operators.OfStatus(member.AsObservable(), leadership.StatusError).Subscribe(func(message) { errs++ })
@@ -215,8 +216,8 @@ func TestErrorsAsTerminalOfAMember(t *testing.T) {
 			sub := retried.Subscribe(func(m message) { told = append(told, short(m)) })
 			defer sub.Unsubscribe()
 			time.Sleep(time.Hour)
-			if synctest.Wait(); errs < 300 || *subscribed != errs+1 {
-				t.Errorf("%d subscriptions for %d errors", *subscribed, errs)
+			if synctest.Wait(); errs < 300 || int(subscribed.Load()) != errs+1 {
+				t.Errorf("%d subscriptions for %d errors", subscribed.Load(), errs)
 			}
 			told = nil
 			link.Deny(false)
@@ -227,7 +228,7 @@ func TestErrorsAsTerminalOfAMember(t *testing.T) {
 		})
 	})
 	t.Run("within a term it tells elected.first again, of the same term", func(t *testing.T) {
-		each(t, operators.RetryPolicy{}, func(member *leadership.Member, link *memory.Backend, retried messages, subscribed *int) {
+		each(t, operators.RetryPolicy{}, func(member *leadership.Member, link *memory.Backend, retried messages, subscribed *atomic.Int64) {
 			var told []string
 			var terms []uint64
 			began := 0
@@ -249,8 +250,8 @@ func TestErrorsAsTerminalOfAMember(t *testing.T) {
 			link.Deny(false)
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if want := slices.Repeat([]string{"elected", "elected.first"}, *subscribed/2); *subscribed < 4 || !slices.Equal(told, want) {
-				t.Errorf("told %v in %d subscriptions of two", told, *subscribed)
+			if want := slices.Repeat([]string{"elected", "elected.first"}, int(subscribed.Load())/2); subscribed.Load() < 4 || !slices.Equal(told, want) {
+				t.Errorf("told %v in %d subscriptions of two", told, subscribed.Load())
 			}
 			if len(slices.Compact(terms)) != 1 || !member.IsLeader() || began != 1 {
 				t.Errorf("terms %v, leads %v, WhileLeading began %d", terms, member.IsLeader(), began)
@@ -258,7 +259,7 @@ func TestErrorsAsTerminalOfAMember(t *testing.T) {
 		})
 	})
 	t.Run("what a slow subscriber has not heard by the error, it does not hear: WhileLeading ends the term all the same", func(t *testing.T) {
-		each(t, operators.RetryPolicy{}, func(member *leadership.Member, link *memory.Backend, retried messages, _ *int) {
+		each(t, operators.RetryPolicy{}, func(member *leadership.Member, link *memory.Backend, retried messages, _ *atomic.Int64) {
 			var told []string
 			ends := 0
 			slow := operators.Tap(retried, func(m message) {
@@ -280,14 +281,14 @@ func TestErrorsAsTerminalOfAMember(t *testing.T) {
 		})
 	})
 	t.Run("a closed member is no failure", func(t *testing.T) {
-		each(t, operators.RetryPolicy{}, func(member *leadership.Member, _ *memory.Backend, retried messages, subscribed *int) {
+		each(t, operators.RetryPolicy{}, func(member *leadership.Member, _ *memory.Backend, retried messages, subscribed *atomic.Int64) {
 			sub := retried.Subscribe(nil)
 			time.Sleep(time.Second)
 			if err := member.Close(); err != nil {
 				t.Error(err)
 			}
-			if <-sub.Done(); sub.Err() != nil || *subscribed != 1 {
-				t.Errorf("ended with %v after %d subscriptions", sub.Err(), *subscribed)
+			if <-sub.Done(); sub.Err() != nil || subscribed.Load() != 1 {
+				t.Errorf("ended with %v after %d subscriptions", sub.Err(), subscribed.Load())
 			}
 		})
 	})
