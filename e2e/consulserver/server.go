@@ -146,6 +146,8 @@ func prepare(binary string, o Options, node string, expect int, peers []ports) (
 		},
 		"limits":               map[string]any{"http_max_conns_per_client": -1},
 		"disable_update_check": true,
+		// A server that a test has killed comes back. Within some seconds of its failure, autopilot would have its node forgotten, and all sessions on it.
+		"autopilot": map[string]any{"cleanup_dead_servers": false},
 	}
 	if o.TLS {
 		config["ports"].(map[string]int)["http"], config["ports"].(map[string]int)["https"] = -1, own.http
