@@ -30,7 +30,7 @@ func TestMembersAtStoresWithBadAnswers(t *testing.T) {
 		{"not permitted", status.Error(codes.PermissionDenied, "you may not"), leadership.ErrDenied.Error()},
 		{"an internal error", status.Error(codes.Internal, "panic: nil map"), "panic: nil map"},
 		{"an unknown error", status.Error(codes.Unknown, "something"), "something"},
-		{"not implemented", status.Error(codes.Unimplemented, "unknown service etcdserverpb.KV"), "unknown service"},
+		{"a service that is not there", status.Error(codes.Unimplemented, "unknown service etcdserverpb.KV"), "unknown service"},
 		{"cancelled by the server", status.Error(codes.Canceled, "no more"), "no more"},
 		{"out of time at the server", status.Error(codes.DeadlineExceeded, "it took too long"), "it took too long"},
 		{"not found", status.Error(codes.NotFound, "no such thing"), "no such thing"},
