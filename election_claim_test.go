@@ -1,0 +1,73 @@
+package leadership
+
+import (
+	"testing"
+	"time"
+)
+
+func TestStepClaim(t *testing.T) {
+	fast := testRules
+	fast.frequency = 100 * time.Millisecond
+	often := testRules
+	often.refresh = 100 * time.Millisecond
+	runScripts(t, []scripted{
+		{"a claim is believed though each read takes longer than a vote period", &fast, func(d *script) {
+			d.opened("s1")
+			d.at(0.15)
+			d.shows(opCampaign, "s1", 5)
+			for i := 1; i < 30 && !d.leads(); i++ { // each read takes 150 ms
+				for _, at := range []float64{0.05, 0.1, 0.15} {
+					d.at(0.15*float64(i) + at)
+				}
+				if d.asks(opObserve) {
+					d.shows(opObserve, "s1", 5)
+				}
+			}
+			if !d.leads() {
+				t.Errorf("not believed by %v: holds %t proven, stale %t", d.now.mono, d.s.holds, d.s.stale)
+			}
+		}},
+		{"a vote period that ends during the campaign costs no further read", nil, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "s2", 3)
+			d.at(9.9)
+			if d.asks(opRenew) {
+				d.renewed()
+			}
+			d.answer(opWatch, reply{})
+			d.at(10) // vote
+			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Resigned: true}})
+			if !d.leads() {
+				d.t.Errorf("not believed at once")
+			}
+		}},
+		{"a claim is believed though each read takes longer than a renewal", &often, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "s2", 3)
+			d.answer(opWatch, reply{})
+			d.shows(opCampaign, "s1", 5)
+			d.answer(opLifetime, reply{})
+			for i := 1; i < 60 && !d.leads(); i++ { // each answer takes 150 ms, the renewal's comes first
+				d.at(0.15 * float64(i))
+				if d.asks(opRenew) && d.s.calls[opRenew].sent.mono < d.now.mono {
+					d.renewed()
+				}
+				if d.asks(opObserve) && d.s.calls[opObserve].sent.mono < d.now.mono {
+					d.shows(opObserve, "s1", 5)
+				}
+			}
+			if !d.leads() {
+				t.Errorf("not believed by %v: holds %t, stale %t", d.now.mono, d.s.holds, d.s.stale)
+			}
+		}},
+		{"a key that the own session got anew is not given back with a sign", nil, func(d *script) {
+			d.elected()
+			d.at(7)
+			d.renewed()
+			d.shows(opObserve, "s1", 9) // deleted, taken by others maybe, and by a late campaign of ours
+			if r, ok := d.open[opRelease]; !ok || r.sign {
+				t.Errorf("release %v, sign %t", ok, r.sign)
+			}
+		}},
+	})
+}
