@@ -105,7 +105,7 @@ func TestMembersAtServersThatAreNoStores(t *testing.T) {
 		{"garbage", blurts(strings.Repeat("\xde\xad\xbe\xef", 1000)), "error reading server preface"},
 		{"another protocol", blurts("SSH-2.0-OpenSSH_9.9\r\n"), "error reading server preface"},
 		{"HTTP/1.1", blurts("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), "looked like an HTTP/1.1 header"},
-		{"the end of each connection", func(c net.Conn) { _ = c.Close() }, "connection error"},
+		{"the end of each connection", func(c net.Conn) { _ = c.Close() }, "deadline exceeded"},
 		{"no greeting", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "deadline exceeded"},
 		{"a greeting of which a byte comes each second", func(c net.Conn) { trickle(c, bytes.Repeat([]byte{0}, 600)) }, "deadline exceeded"},
 		{"calls that are never answered", http2(func(uint32) []byte { return frame(frameSettings, 1, 0, nil) }), "deadline exceeded"},
