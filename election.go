@@ -320,7 +320,11 @@ func (m *machine) prove() {
 		return
 	}
 	m.lastErr = nil
-	if until := m.renewed.after(m.lease); until.mono > m.expiry.mono {
+	switch until := m.renewed.after(m.lease); {
+	case until.mono <= m.expiry.mono:
+	case m.now.reached(until): // by the boot clock alone, if what stands in for it was put back before the renewal, and forwards after it
+		m.lapse()
+	default:
 		m.expiry, m.fx.term = until, termExtend
 	}
 }

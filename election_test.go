@@ -72,6 +72,19 @@ func TestStepBelief(t *testing.T) {
 				d.t.Error("it still leads")
 			}
 		}},
+		{"a new deadline that is over already, by a wall clock that was put back and forth, ends the term", nil, func(d *script) {
+			d.elected()
+			d.now = instant{mono: 7 * time.Second, boot: -5 * time.Second}
+			d.tick()
+			d.now.boot = 9500 * time.Millisecond
+			d.told = nil
+			d.renewed()
+			d.shows(opObserve, "s1", 5)
+			d.expect("notelected", "relegation: lease expired")
+			if d.last.term != termEnd {
+				d.t.Error("the term was not ended")
+			}
+		}},
 		{"a term that lapsed never resumes: key and session are given back, and the next one is new", nil, func(d *script) {
 			d.elected()
 			d.at(14)
