@@ -38,6 +38,11 @@ end:	do
 	:: d_step { phase[i] >= CLAIMING && AWAKE(i) && DOUBT(i, 1) > left[1] -> DOUBT(i, 1) = left[1]; skip }
 #endif
 
+#ifdef MUTANT_WAITS_BY_THE_WALL_CLOCK
+	/* The wall clock was put forward. */
+	:: d_step { DOUBTS(i) || takeoverAt[i] != 0 -> noDoubts(i); takeoverAt[i] = 0; skip }
+#endif
+
 	:: d_step { MAY_BELIEVE(i) -> believe(i); skip }
 	:: d_step { LAPSED(i) && !(AWAKE(i)) -> lapse(i); skip }
 
@@ -93,15 +98,27 @@ end:	do
 
 active proctype clock() {
 end:	do
-	:: d_step { true -> tick(0); skip }
+	:: d_step { true -> tick(0, 0); skip }
 #if SLIPS
-	:: d_step { calm == 0 -> tick(1); skip }
-	:: d_step { calm == 0 -> tick(2); skip }
+	:: d_step { calm == 0 -> tick(1, 0); skip }
+	:: d_step { calm == 0 -> tick(2, 0); skip }
+	:: d_step { calm == 0 -> tick(3, 0); skip }
 #if N == 3
-	:: d_step { calm == 0 -> tick(3); skip }
-	:: d_step { calm == 0 -> tick(4); skip }
-	:: d_step { calm == 0 -> tick(5); skip }
-	:: d_step { calm == 0 -> tick(6); skip }
+	:: d_step { calm == 0 -> tick(4, 0); skip }
+	:: d_step { calm == 0 -> tick(5, 0); skip }
+	:: d_step { calm == 0 -> tick(6, 0); skip }
+	:: d_step { calm == 0 -> tick(7, 0); skip }
+#endif
+#endif
+#if SUSPENDS
+	:: d_step { true -> tick(0, 1); skip }
+	:: d_step { true -> tick(0, 2); skip }
+	:: d_step { true -> tick(0, 3); skip }
+#if N == 3
+	:: d_step { true -> tick(0, 4); skip }
+	:: d_step { true -> tick(0, 5); skip }
+	:: d_step { true -> tick(0, 6); skip }
+	:: d_step { true -> tick(0, 7); skip }
 #endif
 #endif
 	od

@@ -20,6 +20,9 @@
 #ifndef SLIPS
 #define SLIPS 1			/* 0: all clocks run alike */
 #endif
+#ifndef SUSPENDS
+#define SUSPENDS 0		/* 1: machines are suspended, at any time, for any time */
+#endif
 #ifndef LATE
 #define LATE 1			/* 0: the answer to a renewal comes at the instant at which the store renews */
 #endif
@@ -126,7 +129,11 @@ byte lost[N];			/* 1 + ticks since the holding of a claim or term was over at th
 
 byte x, y;			/* scratch: 0 between steps */
 
-#ifdef MUTANT_NO_DEADLINE
+#ifdef MUTANT_TERM_NOT_ENDED
+byte forgotten[N];		/* what is left of the lease of a term that the state machine has left */
+#define BELIEVES(i) (phase[i] == LEADING && expiry[i] > 0 || forgotten[i] > 0)
+#define LAPSED(i) (phase[i] == LEADING && expiry[i] == 0)
+#elif defined(MUTANT_NO_DEADLINE)
 #define BELIEVES(i) (phase[i] == LEADING)
 #define LAPSED(i) false
 #else
@@ -275,6 +282,9 @@ inline leave(i, sign) {
 	fi;
 	live[i] = false; left[i] = 0;
 	forget(SESSION(i));
+#ifdef MUTANT_TERM_NOT_ENDED
+	if :: expiry[i] > forgotten[i] -> forgotten[i] = expiry[i] :: else fi;
+#endif
 	phase[i] = OPENING;
 	renewed[i] = 0; expiry[i] = 0; term[i] = 0; proven[i] = false; takeoverAt[i] = 0; lost[i] = 0;
 	dropRead(i);
@@ -330,8 +340,12 @@ inline claim(i) {
 	x = seen[i]; seen[i] = 0;
 	suspect(i, x);
 	x = 0;
+#ifndef MUTANT_PREVIOUS_HOLDER_IGNORED
 	suspect(i, readPrevious[i]);
+#endif
+#ifndef MUTANT_TAKEOVER_DELAY_IGNORED
 	takeoverAt[i] = TAKEOVER;
+#endif
 	if
 	:: readResigned[i] -> noDoubts(i); takeoverAt[i] = 0
 	:: else
@@ -445,14 +459,32 @@ inline lapse(i) {
 
 inline down(v) { if :: v > 0 -> v-- :: else fi }
 
-/* One tick of the store's clock. The clocks of the members in slow (bits) stand still meanwhile. */
-inline tick(slow) {
+/* What a member waits for comes nearer by its monotonic clock alone. */
+inline awaited(i) {
+	down(takeoverAt[i]);
+	x = 0;
+	do
+	:: x < N -> down(DOUBT(i, x)); x++
+	:: else -> break
+	od;
+	x = 0
+}
+
+/*
+ * One tick of the store's clock. The clocks of the members in slow (bits) stand still meanwhile. The machines of those in asleep are suspended:
+ * their monotonic clock stands still, their boot clock goes on, and what asks for both (reached, clock.go) ends by it. A wait does not (outlasted).
+ */
+inline tick(slow, asleep) {
 	y = 0;
 	do
 	:: y < N ->
 		down(left[y]);
 		if
+#ifdef MUTANT_SUSPENSION_NOT_NOTICED
+		:: (((slow) | (asleep)) >> y) & 1
+#else
 		:: ((slow) >> y) & 1
+#endif
 		:: else ->
 			down(renewed[y]);
 			down(expiry[y]);
@@ -461,14 +493,14 @@ inline tick(slow) {
 			:: (renewal[y] == SENT || renewal[y] == OK) && renewalAt[y] == 0 -> keepRenewalAnswer(y); dropRenewal(y)
 			:: else
 			fi;
-			down(takeoverAt[y]);
 			if :: stale[y] == SENT -> down(staleAt[y]) :: else fi;
-			x = 0;
-			do
-			:: x < N -> down(DOUBT(y, x)); x++
-			:: else -> break
-			od;
-			x = 0
+#ifdef MUTANT_TERM_NOT_ENDED
+			down(forgotten[y]);
+#endif
+			if
+			:: ((asleep) >> y) & 1
+			:: else -> awaited(y)
+			fi
 		fi;
 		if
 		:: lost[y] != 0 && !BELIEVES(y) && phase[y] == LEADING -> lost[y] = 0

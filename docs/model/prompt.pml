@@ -124,7 +124,7 @@ end:	do
 		idle = 0;
 #endif
 		down(orphan);
-		tick(0);
+		tick(0, 0);
 		x = 0;
 		do
 		:: x < N ->
