@@ -110,8 +110,8 @@ func newState(r rules, attach bool, seed uint64) state {
 //     sent no earlier than the renewal. The deadline is the renewal's send time + TTL − drift.
 //  3. A read that shows the key not ours ends the term, whatever was renewed.
 //  4. An ended term never resumes: key and session are given back, and the next term has a new token.
-//  5. Who comes to hold the key believes only when every earlier holder is known not to, and, where that
-//     took a wait, after a read that shows the key still ours.
+//  5. Who comes to hold the key believes only when every earlier holder is known not to, and after a read that shows the key
+//     ours, is not old, and was sent after the wait for the earlier holders.
 //
 // docs/model/election.pml has these rules as well, for spin to search; docs/model/README.md lists where the two differ, as D1 to D12.
 func step(r rules, s state, in input) (state, effects) {
@@ -282,8 +282,9 @@ func (m *machine) claim(before Holder) {
 	}
 }
 
-// believe starts the term once nothing speaks against it any more.
-// (D12: the model takes a read from before the wait.)
+// believe starts the term once nothing speaks against it any more. What was read before a wait is not enough, nor is a read that
+// took longer than any request may: then the machine slept while it was under way.
+// (D12: the model takes a read of any age.)
 func (m *machine) believe() {
 	m.doubts = slices.DeleteFunc(slices.Clone(m.doubts), func(d doubt) bool { return m.now.outlasted(d.until) })
 	switch {
@@ -292,7 +293,7 @@ func (m *machine) believe() {
 	case len(m.doubts) > 0 || !m.now.outlasted(m.takeoverAt):
 		m.waited = true
 		return
-	case m.waited: // somebody may have taken the key meanwhile: what was read until now, or is being read, proves nothing
+	case m.waited || m.holds && m.now.reached(m.proved.after(m.attempt())): // somebody may have taken the key since: read it again
 		m.waited, m.holds, m.stale = false, false, true
 		if m.calls[opObserve].seq != 0 {
 			m.calls[opObserve] = call{}

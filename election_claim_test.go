@@ -27,6 +27,18 @@ func TestStepClaim(t *testing.T) {
 				t.Errorf("not believed by %v: holds %t proven, stale %t", d.now.mono, d.s.holds, d.s.stale)
 			}
 		}},
+		{"an answer to a read that was under way while the machine slept begins no term, but another read", nil, func(d *script) {
+			d.opened("s1")
+			d.now.boot += 10 * time.Second // the lease goes on until 14 s
+			d.shows(opCampaign, "s1", 5)
+			if d.leads() || !d.asks(opObserve) {
+				d.t.Fatalf("leads %v, reads again %v", d.leads(), d.asks(opObserve))
+			}
+			d.shows(opObserve, "s1", 5)
+			if !d.leads() {
+				d.t.Error("not believed at once")
+			}
+		}},
 		{"a vote period that ends during the campaign costs no further read", nil, func(d *script) {
 			d.opened("s1")
 			d.shows(opCampaign, "s2", 3)
