@@ -130,9 +130,12 @@ func (w *world) closeAll() {
 			w.violated("member %d is closed and owes %d answers to Resign", m.number, m.owed)
 		}
 	}
-	// A campaign that was under way may reach the store after the resignation. It takes the key again only for a session that lives on.
-	if h, _ := w.store.election.holder(); h != nil && !h.given && len(w.errs) == 0 {
-		w.violated("all members are closed, and %s holds the key", h.id)
+	// A campaign that was under way may reach the store after the resignation. It takes the key again only for a session that lives on: a given one, or
+	// that of a process that was killed.
+	for _, m := range w.members {
+		if h, _ := w.store.election.holder(); h != nil && h == m.session && !h.given && len(w.errs) == 0 {
+			w.violated("member %d is closed, and %s holds the key", m.number, h.id)
+		}
 	}
 	w.run(w.now + time.Duration(2*float64(w.plan.ttl+w.plan.grace)))
 	for _, s := range w.store.sessions {
