@@ -4,9 +4,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/leadership-go/leadership/e2e/internal/fault"
 )
 
-// The fault proxy loses a goroutine where a connection breaks just when a fault begins or ends; soak counts those.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/Shopify/toxiproxy/v2/toxics.(*NoopToxic).Pipe"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, fault.IgnoreAbandoned()...) }

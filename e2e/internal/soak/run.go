@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/leadership-go/leadership/e2e/internal/crowd"
+	"github.com/leadership-go/leadership/e2e/internal/fault"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
 
@@ -160,7 +161,7 @@ func (r *Result) awaitBefore(ctx context.Context, known goleak.Option) error {
 		return nil
 	})
 	if err != nil {
-		err = errors.Join(err, goleak.Find(known, goleak.IgnoreAnyFunction(stuck)))
+		err = errors.Join(err, goleak.Find(append(fault.IgnoreAbandoned(), known)...))
 	}
 	return err
 }

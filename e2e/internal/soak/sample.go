@@ -3,9 +3,11 @@ package soak
 import (
 	"bytes"
 	"runtime/pprof"
+	"slices"
 	"time"
 
 	"github.com/leadership-go/leadership/e2e/internal/crowd"
+	"github.com/leadership-go/leadership/e2e/internal/fault"
 )
 
 // Sample is what one look showed.
@@ -37,10 +39,7 @@ func (s Standing) Total() int {
 	return sum
 }
 
-// stuck is where a goroutine of the fault proxy stays for ever when its connection breaks at the moment at which a fault begins or ends.
-const stuck = "github.com/Shopify/toxiproxy/v2/toxics.(*NoopToxic).Pipe"
-
-// use reads what the process uses, without goroutines of the fault proxy that are stuck, which it counts.
+// use reads what the process uses, without goroutines that the fault proxy has abandoned, which it counts.
 func use() (u crowd.Usage, abandoned int, err error) {
 	if u, err = crowd.Use(); err != nil {
 		return u, 0, err
@@ -51,7 +50,7 @@ func use() (u crowd.Usage, abandoned int, err error) {
 	}
 	for trace := range bytes.SplitSeq(profile.Bytes(), []byte("\n\n")) {
 		head, rest, _ := bytes.Cut(trace, []byte("\n"))
-		if bytes.Contains(head, []byte("[chan send")) && bytes.HasPrefix(rest, []byte(stuck)) {
+		if bytes.Contains(head, []byte("[chan send")) && slices.ContainsFunc(fault.Abandoned(), func(f string) bool { return bytes.HasPrefix(rest, []byte(f+"(")) }) {
 			abandoned++
 		}
 	}
