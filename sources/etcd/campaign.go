@@ -76,6 +76,9 @@ func (s *session) good(own *mvccpb.KeyValue) bool {
 func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (standing, error) {
 	prefix, own := prefixOf(key), candidateKey(key, s.id)
 	if p, ok := s.place(key); ok {
+		if at, same, err := a.standsStill(ctx, prefix, own, p); err != nil || same {
+			return at, err
+		}
 		at, err := a.standing(ctx, prefix, own, p.create)
 		if err != nil || at.own != nil {
 			return at, err

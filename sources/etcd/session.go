@@ -29,9 +29,18 @@ type place struct {
 	create   int64 // the create revision of the own key
 	revision int64 // at which the rest was read
 	holder   string
+	first    spot // the leader's key
 	ahead    neighbour
 	before   former // who held the key before this session; set once it holds it
 }
+
+// spot is a candidate's key. The zero spot is nobody's.
+type spot struct {
+	key    string
+	create int64
+}
+
+func spotOf(kv *mvccpb.KeyValue) spot { return spot{string(kv.GetKey()), kv.GetCreateRevision()} }
 
 // neighbour is the candidate right before a waiter. The zero neighbour is nobody.
 type neighbour struct {
@@ -171,7 +180,7 @@ func (s *session) note(key string, n neighbour) {
 // session holds it.
 func (s *session) enter(key string, at standing, before former) former {
 	prefix := prefixOf(key)
-	p := place{create: at.own.CreateRevision, revision: at.revision, holder: holderOf(prefix, at.first), ahead: neighbourOf(prefix, at.ahead)}
+	p := place{create: at.own.CreateRevision, revision: at.revision, holder: holderOf(prefix, at.first), first: spotOf(at.first), ahead: neighbourOf(prefix, at.ahead)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, ok := s.places[key]
