@@ -37,7 +37,7 @@ mutants: ## show that the simulation finds deliberate bugs
 	.ci/run mutants
 
 figures-safety: simulate model mutants ## all figures of docs/safety.md: the three above, then real servers and faults; about two hours
-	go run ./e2e/cmd/figures-safety
+	go run ./e2e/cmd/figures-safety -soak.png docs/soak.png
 
 figures-stream: ## measure the stream beside rxgo, samber/ro, channels and bare functions
 	go run ./e2e/cmd/figures-stream

@@ -39,6 +39,8 @@ type Options struct {
 	TTL time.Duration
 	// TakeoverDelay is that of our own candidates; the other libraries have none.
 	TakeoverDelay time.Duration
+	// Log is the file in which the fenced writes of a contender that can make them are recorded; "" for none, and no such writes.
+	Log string
 	// Tell is called with each message of the candidate's stream, where its library has one: in order, never concurrently. Nil
 	// is fine.
 	Tell func(status string, token uint64, err error) `json:"-"`

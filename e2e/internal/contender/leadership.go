@@ -2,10 +2,13 @@ package contender
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/leadership-go/leadership"
+	"github.com/leadership-go/leadership/e2e/internal/fenced"
 	"github.com/leadership-go/leadership/sources/consul"
 	"github.com/leadership-go/leadership/sources/etcd"
 )
@@ -35,7 +38,14 @@ func startLeadership(ctx context.Context, o Options) (Contender, error) {
 	if o.Tell != nil {
 		m.AsObservable().Subscribe(func(msg leadership.ElectionMessage) { o.Tell(string(msg.Status), msg.Term, msg.Err) }, leadership.Mailbox(1<<16))
 	}
-	return member{m}, nil
+	if o.Log == "" {
+		return member{m}, nil
+	}
+	w, err := newWriter(m, o)
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return w, nil
 }
 
 // Leads asks the term, which compares the clocks.
@@ -43,3 +53,27 @@ func (m member) Leads() (uint64, bool) {
 	term := m.Term()
 	return term.Token(), term.Valid()
 }
+
+// writer is a candidate of this library that writes through the store's fence, on connections of its own.
+type writer struct {
+	member
+	*fenced.Writer
+	log *os.File
+}
+
+func newWriter(m *leadership.Member, o Options) (writer, error) {
+	log, err := fenced.Append(o.Log)
+	if err != nil {
+		return writer{}, err
+	}
+	register, err := fenced.Dial(o.Store, o.Addrs, Key(o.Election), o.Election)
+	if err != nil {
+		return writer{}, errors.Join(err, log.Close())
+	}
+	client := fenced.NewClient(o.ID, o.Election, register, fenced.Record(log))
+	return writer{member{m}, fenced.NewWriter(m, client), log}, nil
+}
+
+func (w writer) Leads() (uint64, bool) { return w.Writer.Leads() }
+
+func (w writer) Close() error { return errors.Join(w.member.Close(), w.Writer.Close(), w.log.Close()) }

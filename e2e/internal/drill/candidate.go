@@ -78,6 +78,7 @@ func stand(text string) (err error) {
 	var asking sync.WaitGroup
 	stop := make(chan struct{})
 	asking.Go(func() { (&sampler{sheet: sheet, clock: now}).run(c, stop) })
+	asking.Go(func() { writeOn(c, o.Stand.TTL, stop) })
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent closes it
 
 	closed := make(chan error, 1)

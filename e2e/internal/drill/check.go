@@ -50,6 +50,8 @@ type Findings struct {
 	Led, Span time.Duration
 	// Samples is the number of questions, Interrupted that of those that don't count for what they answered.
 	Samples, Interrupted int
+	// Apart is the longest pause between two questions that was no stop: what happens within is not seen.
+	Apart time.Duration
 	// Unconfirmed counts candidates whose store did not answer when they were closed.
 	Unconfirmed int
 	// Problems tell each violation in a line.
@@ -100,6 +102,7 @@ func (h History) Check(r Rules) Findings {
 			}
 		}
 		f.Samples += life.Samples
+		f.Apart = max(f.Apart, life.Apart)
 		f.Interrupted += life.Interrupted
 		if life.Breach != "" {
 			f.problem("%s: grammar: %s", life.Candidate, life.Breach)

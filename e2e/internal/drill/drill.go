@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/leadership-go/leadership/e2e/internal/contender"
+	"github.com/leadership-go/leadership/e2e/internal/fenced"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
 
@@ -75,6 +76,8 @@ type Election struct {
 	Kind    string // of contender
 	Rules   Rules
 	History History
+	// Writes is what the fenced writes of our candidates show.
+	Writes fenced.Report
 	// Purged is how often stuck candidates had to be replaced: 0 for ours.
 	Purged int
 }
@@ -108,7 +111,11 @@ func Run(ctx context.Context, store stores.Store, o Options) (r Result, err erro
 		if e.ended == 0 {
 			e.ended = now()
 		}
-		r.Elections = append(r.Elections, Election{e.name, e.kind, d.rules(e), e.history(), e.purged})
+		found := Election{Name: e.name, Kind: e.kind, Rules: d.rules(e), History: e.history(), Purged: e.purged}
+		if err == nil && e.ours() {
+			found.Writes, err = e.written(ctx)
+		}
+		r.Elections = append(r.Elections, found)
 	}
 	r.Servers = d.servers
 	return r, err

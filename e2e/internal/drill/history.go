@@ -67,6 +67,8 @@ type Life struct {
 	Samples int
 	// Interrupted is how many of these questions took so long that nobody knows when the answer was made.
 	Interrupted int
+	// Apart is the longest pause between two questions that was no stop.
+	Apart time.Duration
 	// Full says that the file was too small for what happened.
 	Full bool
 }

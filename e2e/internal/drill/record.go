@@ -3,6 +3,7 @@ package drill
 import (
 	"bytes"
 	"sync/atomic"
+	"time"
 )
 
 // How much one process can note. What is unused takes no room on the disk.
@@ -21,6 +22,7 @@ type sheet struct {
 	told                atomic.Uint64
 	samples             atomic.Uint64
 	interrupted         atomic.Uint64
+	apart               atomic.Uint64
 	goroutines          atomic.Uint64
 	breached            atomic.Uint64 // how long the text is
 	breach              [maxText]atomic.Uint32
@@ -122,7 +124,7 @@ func (s *sheet) read() Life {
 	life.Breach = breach.String()
 	life.Told = s.told.Load() == 1
 	life.Full = s.full.Load() == 1
-	life.Samples, life.Interrupted = int(s.samples.Load()), int(s.interrupted.Load())
+	life.Samples, life.Interrupted, life.Apart = int(s.samples.Load()), int(s.interrupted.Load()), time.Duration(s.apart.Load())
 	return life
 }
 

@@ -46,6 +46,7 @@ func (r Result) sum(kind string) total {
 		t.Span += f.Span
 		t.Unconfirmed += f.Unconfirmed
 		t.Samples += f.Samples
+		t.Apart = max(t.Apart, f.Apart)
 		t.Interrupted += f.Interrupted
 		for _, p := range f.Problems {
 			t.problems = append(t.problems, e.Name+": "+p)
@@ -99,14 +100,16 @@ func (r Result) Print(p *figures.Printer) {
 	p.Count(name("led.permille"), int(1000*ours.Led/max(ours.Span, 1)))
 	p.Count(name("samples"), ours.Samples)
 	p.Count(name("samples.interrupted"), ours.Interrupted)
+	p.Seconds(name("samples.apart.max"), ours.Apart)
 	printFootprint(p, name("start."), most(r.First))
 	printFootprint(p, name("end."), most(r.Last))
+	r.printWrites(p)
 	for _, problem := range ours.problems {
 		p.Require(false, "%s: seed %d: %s", r.Store, r.Seed, problem)
 	}
 	p.Count(name("closes.unconfirmed"), ours.Unconfirmed)
 	first, last := most(r.First).Goroutines, most(r.Last).Goroutines
-	p.Require(last <= 2*first+10, "%s: a candidate has %d goroutines at the end, and had %d", r.Store, last, first)
+	p.Require(last <= first+10, "%s: a candidate has %d goroutines at the end, and had %d", r.Store, last, first)
 	p.Require(ours.Terms > ours.elections && ours.Samples > 0, "%s: nothing happened", r.Store)
 	if r.Peers == 0 {
 		return

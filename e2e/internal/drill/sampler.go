@@ -39,8 +39,12 @@ func (p *sampler) ask(c contender.Contender) (interrupted bool) {
 	if interrupted {
 		p.sheet.interrupted.Add(1)
 	}
-	if p.since != 0 && before.Sub(p.since) > stoppedFor {
+	switch pause := before.Sub(p.since); {
+	case p.since == 0:
+	case pause > stoppedFor:
 		p.sheet.addWake(Wake{Slept: p.since, Woke: before, Led: yes})
+	case uint64(pause) > p.sheet.apart.Load():
+		p.sheet.apart.Store(uint64(pause))
 	}
 	p.since = after
 	switch {

@@ -105,6 +105,23 @@ func TestSampler(t *testing.T) {
 	}
 }
 
+func TestLongestPauseThatIsNoStop(t *testing.T) {
+	const quick = Instant(time.Microsecond)
+	sheet, unmap, err := openSheet(filepath.Join(t.TempDir(), "sheet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unmap() //nolint:errcheck // the test is over
+	s := &script{answers: []answer{{1 * ms, quick, 0}, {51 * ms, quick, 0}, {71 * ms, quick, 0}, {500 * ms, quick, 0}}}
+	p := sampler{sheet: sheet, clock: s.clock}
+	for range s.answers {
+		p.ask(s)
+	}
+	if got := sheet.read(); got.Apart != time.Duration(50*ms-quick) || len(got.Wakes) != 1 {
+		t.Errorf("apart %v, %d stops", got.Apart, len(got.Wakes))
+	}
+}
+
 // What is noted in a sheet is read by who maps the same file.
 func TestSheetIsShared(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sheet")
