@@ -18,6 +18,7 @@ import (
 // mutant is a bug: in file, old becomes new. Where there is a second edit, both are needed.
 type mutant struct {
 	name  string
+	want  string // the simulation's words, as a regular expression
 	edits []edit
 }
 
@@ -26,37 +27,47 @@ type edit struct{ file, old, new string }
 // mutants are the bugs. docs/model has those of the same name in the model.
 func mutants() []mutant {
 	const engine, calls, clock = "election.go", "election_calls.go", "clock.go"
+	const (
+		believes = `both believe$|believes (although its session|although it gave the key back|with token \d+, but the store gave the key to another)`
+		foreign  = `leads on with token \d+ although it has read that|leads with token \d+ after \d+$|both believe$|but the store gave the key to another`
+		overdue  = `goes on with a term that is over$`
+		late     = `begins a term with token \d+, \S+ after it lost the key`
+		grows    = `token \d+ does not grow from \d+$`
+		idle     = `nobody leads \S+ after the last fault$`
+		stuck    = `Resign has not returned for`
+		left     = `is closed and leaves \S+ behind$`
+	)
 	return []mutant{
-		{"deadline-from-reply", []edit{{calls, "m.renewed = sent\n", "m.renewed = m.now\n"}}},
-		{"renewal-alone-is-proof", []edit{{engine, "m.holds && m.proved.mono >= m.renewed.mono", "m.holds"}}},
-		{"read-before-renewal", []edit{{engine, "m.holds, m.proved = true, sent\n", "m.holds, m.proved = true, m.now\n"}}},
-		{"stale-reply-believed", []edit{{calls, "if c.seq == 0 || c.seq != r.seq {", "if c.seq == 0 {"}}},
-		{"no-deadline", []edit{{engine, "(in.kind == inLapsed || in.now.reached(m.expiry))", "in.kind == inLapsed"}}},
-		{"lapsed-term-resumes", []edit{{engine, "in.kind == inLapsed || in.now.reached(m.expiry)", "in.kind == inLapsed || in.kind == inTick && in.now.reached(m.expiry)"}}},
-		{"session-kept-after-lapse", []edit{{
+		{"deadline-from-reply", believes, []edit{{calls, "m.renewed = sent\n", "m.renewed = m.now\n"}}},
+		{"renewal-alone-is-proof", believes, []edit{{engine, "m.holds && m.proved.mono >= m.renewed.mono", "m.holds"}}},
+		{"read-before-renewal", believes, []edit{{engine, "m.holds, m.proved = true, sent\n", "m.holds, m.proved = true, m.now\n"}}},
+		{"stale-reply-believed", believes, []edit{{calls, "if c.seq == 0 || c.seq != r.seq {", "if c.seq == 0 {"}}},
+		{"no-deadline", overdue, []edit{{engine, "(in.kind == inLapsed || in.now.reached(m.expiry))", "in.kind == inLapsed"}}},
+		{"lapsed-term-resumes", overdue, []edit{{engine, "in.kind == inLapsed || in.now.reached(m.expiry)", "in.kind == inLapsed || in.kind == inTick && in.now.reached(m.expiry)"}}},
+		{"session-kept-after-lapse", grows, []edit{{
 			engine, "Err: cause},\n\t)\n\tm.leave()",
 			"Err: cause},\n\t)\n\tif m.now.reached(m.expiry) {\n\t\tm.phase, m.stale = phaseStanding, true\n\t\treturn\n\t}\n\tm.leave()",
 		}}},
-		{"own-key-not-checked", []edit{{engine, "mine := holder.Session == m.session &&", "mine := m.phase == phaseStanding || holder.Session == m.session &&"}}},
-		{"lost-key-ignored", []edit{{engine, "m.lose(fmt.Errorf(\"%w: %s\", ErrKeyLost, describe(holder)))", "m.proved = sent\n\t\tm.prove()"}}},
-		{"token-not-compared", []edit{
+		{"own-key-not-checked", foreign, []edit{{engine, "mine := holder.Session == m.session &&", "mine := m.phase == phaseStanding || holder.Session == m.session &&"}}},
+		{"lost-key-ignored", foreign, []edit{{engine, "m.lose(fmt.Errorf(\"%w: %s\", ErrKeyLost, describe(holder)))", "m.proved = sent\n\t\tm.prove()"}}},
+		{"token-not-compared", foreign, []edit{
 			{engine, "&& (m.phase != phaseLeading || holder.Token == m.token)", ""},
 			{engine, "if m.phase == phaseStanding || holder.Token != m.token {", "if m.phase == phaseStanding {"},
 		}},
-		{"no-wait-for-predecessor", []edit{{engine, "case len(m.doubts) > 0 || !m.now", "case !m.now"}}},
-		{"previous-holder-ignored", []edit{{engine, "\tm.suspect(m.seen.Previous)\n", ""}}},
-		{"term-not-ended", []edit{{engine, "m.fx.term, m.fx.cause = termEnd, cause", "m.fx.cause = cause"}}},
-		{"no-read-after-the-wait", []edit{{engine, "m.waited, m.holds, m.stale = false, false, true", "m.waited = false"}}},
-		{"takeover-delay-ignored", []edit{{engine, "m.takeoverAt = m.now.after(m.takeover)", "m.takeoverAt = m.now"}}},
-		{"drift-not-allowed-for", []edit{{calls, "r.session, r.ttl-m.drift, sent", "r.session, r.ttl, sent"}}},
-		{"key-given-back-first", []edit{{engine, "m.lose(ErrResigned)", "m.request(opRelease)"}}},
-		{"sign-by-who-never-believed", []edit{{engine, "if m.phase != phaseLeading {\n\t\tm.token = 0", "if false {\n\t\tm.token = 0"}}},
-		{"suspension-not-noticed", []edit{{clock, "return i.mono >= deadline.mono || i.boot >= deadline.boot", "return i.mono >= deadline.mono"}}},
-		{"waits-by-the-wall-clock", []edit{{clock, "func (i instant) outlasted(wait instant) bool { return i.mono >= wait.mono }", "func (i instant) outlasted(wait instant) bool { return i.reached(wait) }"}}},
-		{"dead-session-kept", []edit{{calls, "if m.phase == phaseLeading {\n\t\tm.lose(err)\n\t} else {", "if m.phase == phaseStanding {\n\t\tm.fail(o, err)\n\t\treturn\n\t}\n\tif m.phase == phaseLeading {\n\t\tm.lose(err)\n\t} else {"}}},
-		{"no-second-try", []edit{{calls, "m.notBefore[o] = m.now.after(m.pause(m.failures[o]))\n\tm.tell(o, err)", "m.notBefore[o] = m.now.after(24 * time.Hour)\n\tm.tell(o, err)"}}},
-		{"session-left-behind", []edit{{calls, "m.adopted && !m.closing\n", "true\n"}}},
-		{"resign-never-returns", []edit{{calls, "m.fx.released, m.fx.err = true, err\n\t\tif err != nil {", "if err != nil {"}}},
+		{"no-wait-for-predecessor", believes, []edit{{engine, "case len(m.doubts) > 0 || !m.now", "case !m.now"}}},
+		{"previous-holder-ignored", believes, []edit{{engine, "\tm.suspect(m.seen.Previous)\n", ""}}},
+		{"term-not-ended", believes, []edit{{engine, "m.fx.term, m.fx.cause = termEnd, cause", "m.fx.cause = cause"}}},
+		{"no-read-after-the-wait", late, []edit{{engine, "m.waited, m.holds, m.stale = false, false, true", "m.waited = false"}}},
+		{"takeover-delay-ignored", believes, []edit{{engine, "m.takeoverAt = m.now.after(m.takeover)", "m.takeoverAt = m.now"}}},
+		{"drift-not-allowed-for", believes, []edit{{calls, "r.session, r.ttl-m.drift, sent", "r.session, r.ttl, sent"}}},
+		{"key-given-back-first", believes, []edit{{engine, "m.lose(ErrResigned)", "m.request(opRelease)"}}},
+		{"sign-by-who-never-believed", believes, []edit{{engine, "if m.phase != phaseLeading {\n\t\tm.token = 0", "if false {\n\t\tm.token = 0"}}},
+		{"suspension-not-noticed", believes, []edit{{clock, "return i.mono >= deadline.mono || i.boot >= deadline.boot", "return i.mono >= deadline.mono"}}},
+		{"waits-by-the-wall-clock", believes, []edit{{clock, "func (i instant) outlasted(wait instant) bool { return i.mono >= wait.mono }", "func (i instant) outlasted(wait instant) bool { return i.reached(wait) }"}}},
+		{"dead-session-kept", idle, []edit{{calls, "if m.phase == phaseLeading {\n\t\tm.lose(err)\n\t} else {", "if m.phase == phaseStanding {\n\t\tm.fail(o, err)\n\t\treturn\n\t}\n\tif m.phase == phaseLeading {\n\t\tm.lose(err)\n\t} else {"}}},
+		{"no-second-try", idle, []edit{{calls, "m.notBefore[o] = m.now.after(m.pause(m.failures[o]))\n\tm.tell(o, err)", "m.notBefore[o] = m.now.after(24 * time.Hour)\n\tm.tell(o, err)"}}},
+		{"session-left-behind", left, []edit{{calls, "m.adopted && !m.closing\n", "true\n"}}},
+		{"resign-never-returns", stuck, []edit{{calls, "m.fx.released, m.fx.err = true, err\n\t\tif err != nil {", "if err != nil {"}}},
 	}
 }
 
@@ -75,6 +86,9 @@ func TestSimulationFindsEveryMutant(t *testing.T) {
 			found := violation.FindString(out)
 			if !failed || found == "" {
 				t.Fatalf("nobody noticed it:\n%s", out)
+			}
+			if !regexp.MustCompile(m.want).MatchString(found) {
+				t.Errorf("found for another reason: %s", found)
 			}
 			t.Log(found)
 		})
