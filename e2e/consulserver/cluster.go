@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/leadership-go/leadership/e2e/internal/loopback"
 )
 
 // Cluster is three servers that elect a leader among themselves and keep their data over a restart.
@@ -25,9 +27,18 @@ func StartCluster(ctx context.Context, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := freePorts(clusterSize)
+	for attempt := 1; ; attempt++ {
+		c, err := startThree(ctx, binary, o)
+		if attempt == loopback.Attempts || !loopback.Taken(err) {
+			return c, err
+		}
+	}
+}
+
+func startThree(ctx context.Context, binary string, o Options) (*Cluster, error) {
+	all, err := freePorts(ctx, clusterSize)
 	if err != nil {
-		return nil, fmt.Errorf("consulserver: %w", err)
+		return nil, err
 	}
 	o.token = managementToken()
 	c := new(Cluster)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/leadership-go/leadership/e2e/internal/frozen"
+	"github.com/leadership-go/leadership/e2e/internal/loopback"
 	"github.com/leadership-go/leadership/e2e/internal/pki"
 )
 
@@ -79,7 +79,20 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := prepare(binary, o, "solo", 1, nil)
+	for attempt := 1; ; attempt++ {
+		s, err := startOne(ctx, binary, o)
+		if attempt == loopback.Attempts || !loopback.Taken(err) {
+			return s, err
+		}
+	}
+}
+
+func startOne(ctx context.Context, binary string, o Options) (*Server, error) {
+	all, err := freePorts(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	s, err := prepare(binary, o, "solo", 1, all)
 	if err != nil {
 		return nil, err
 	}
@@ -92,22 +105,11 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 // ports are what one server listens on.
 type ports struct{ http, rpc, serf int }
 
-// freePorts finds ports on which nobody listens, neither TCP nor UDP.
-func freePorts(n int) ([]ports, error) {
-	var numbers []int
-	for len(numbers) < 3*n {
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // returns at once
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() //nolint:errcheck // nothing was written
-		port := l.Addr().(*net.TCPAddr).Port
-		p, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port)) //nolint:noctx // returns at once
-		if err != nil {
-			continue
-		}
-		defer p.Close() //nolint:errcheck // nothing was written
-		numbers = append(numbers, port)
+// freePorts finds ports for n servers.
+func freePorts(ctx context.Context, n int) ([]ports, error) {
+	numbers, err := loopback.FreePorts(ctx, 3*n)
+	if err != nil {
+		return nil, fmt.Errorf("consulserver: %w", err)
 	}
 	all := make([]ports, n)
 	for i := range all {
@@ -116,15 +118,9 @@ func freePorts(n int) ([]ports, error) {
 	return all, nil
 }
 
-// prepare writes the configuration of one server. peers are the ports of all servers of a cluster, this one's first; nil for a single one.
+// prepare writes the configuration of one server. peers are the ports of all servers, this one's first.
 func prepare(binary string, o Options, node string, expect int, peers []ports) (*Server, error) {
 	fail := func(err error) (*Server, error) { return nil, fmt.Errorf("consulserver: %w", err) }
-	if peers == nil {
-		var err error
-		if peers, err = freePorts(1); err != nil {
-			return fail(err)
-		}
-	}
 	dir, err := os.MkdirTemp("", "consulserver-")
 	if err != nil {
 		return fail(err)

@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
+	"github.com/leadership-go/leadership/e2e/internal/loopback"
 	"github.com/leadership-go/leadership/e2e/internal/pki"
 )
 
@@ -53,9 +54,6 @@ const (
 	heartbeat = 20 * time.Millisecond
 	election  = 200 * time.Millisecond
 )
-
-// startAttempts is how often a start is tried on other ports.
-const startAttempts = 5
 
 // startWithin bounds the start of a cluster, and each wait for one of its states.
 const startWithin = 30 * time.Second
@@ -100,10 +98,10 @@ func Run(o Options) (*Cluster, error) {
 		if err == nil {
 			return c, nil
 		}
-		if attempt == startAttempts || !strings.Contains(err.Error(), "address already in use") {
+		if attempt == loopback.Attempts || !loopback.Taken(err) {
 			return nil, errors.Join(err, c.Close())
 		}
-		if err := c.reset(); err != nil { // somebody else was quicker to take a port that was free
+		if err := c.reset(); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
@@ -145,7 +143,7 @@ func (c *Cluster) start() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
-	ports, err := freePorts(ctx, 2*c.options.Nodes)
+	ports, err := loopback.FreePorts(ctx, 2*c.options.Nodes)
 	if err != nil {
 		return err
 	}
