@@ -117,6 +117,16 @@ var (
 	ErrLeaseExpired = errors.New("leadership: lease expired")
 	// ErrResigned: the member gave its term up through Resign.
 	ErrResigned = errors.New("leadership: resigned")
+	// ErrNotLeader: the member does not lead.
+	ErrNotLeader = errors.New("leadership: not the leader")
+	// ErrStoodDown: the member gave its term up through StandDown.
+	ErrStoodDown = errors.New("leadership: stood down")
+	// ErrUnhealthy: the member's health probe failed too often. The probe's last error is in the chain.
+	ErrUnhealthy = errors.New("leadership: unhealthy")
+	// ErrLeaseExpiring: the context of work ended lead.margin before the deadline, as no new proof of leadership had come.
+	ErrLeaseExpiring = errors.New("leadership: lease about to expire")
+	// ErrWorkOverran: work had not returned when lead.drain was over, and the key is given back nevertheless.
+	ErrWorkOverran = errors.New("leadership: work has not returned in time")
 	// ErrClosed: the member was closed, by Close or by the end of the context given to Build.
 	ErrClosed = errors.New("leadership: member closed")
 	// ErrMalformedVote: the value in the key is no vote.

@@ -39,14 +39,32 @@ func (s *Subscription) call(f func()) {
 // recovered takes what recover returned in a call that did not return. The PanicError of another subscription, handed on by a panic
 // with it, stays what it is.
 func (s *Subscription) recovered(value any) {
+	s.fail(panicked(value))
+}
+
+// panicked is the error for what recover returned in a call that did not return.
+func panicked(value any) *PanicError {
 	if value == nil {
 		value = goexit
 	}
-	p, ok := value.(*PanicError)
-	if !ok || p == nil {
-		p = &PanicError{Value: value, Stack: debug.Stack()}
+	if p, ok := value.(*PanicError); ok && p != nil {
+		return p
 	}
-	s.fail(p)
+	return &PanicError{Value: value, Stack: debug.Stack()}
+}
+
+// protect runs f, which is the user's, and hands to done what it returned, or the panic or Goexit that it ended with.
+func protect(f func() error, done func(error)) {
+	returned := false
+	var err error
+	defer func() {
+		if !returned {
+			err = panicked(recover())
+		}
+		done(err)
+	}()
+	err = f()
+	returned = true
 }
 
 // insideCallback reports whether the calling goroutine runs in a callback of any subscription. It walks the stack: a

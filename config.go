@@ -28,6 +28,10 @@ type Config struct {
 	Session SessionConfig `mapstructure:"session"`
 	// Election sets the votes.
 	Election ElectionConfig `mapstructure:"election"`
+	// Lead sets how work is led for: see [Member.Lead].
+	Lead LeadConfig `mapstructure:"lead"`
+	// Health sets how often the probe is asked that [ClusterFactory.Health] sets.
+	Health HealthConfig `mapstructure:"health"`
 }
 
 // ConsulConfig names a Consul agent.
@@ -78,6 +82,29 @@ type ElectionConfig struct {
 	EnvelopeTemplate string `mapstructure:"envelopeTemplate"`
 }
 
+// LeadConfig sets how work is led for: see [Member.Lead].
+type LeadConfig struct {
+	// Margin is how long before the deadline of its term the context of work ends, if no new proof has come. At most half of what is left of
+	// the TTL after drift and refresh. Default TTL/10, or that half where it is less.
+	Margin time.Duration `mapstructure:"margin"`
+	// Drain is how long the key is kept for work to return. Default TTL/3.
+	Drain time.Duration `mapstructure:"drain"`
+	// OnFailure is what failed work leads to. Default [FailureResign].
+	OnFailure FailurePolicy `mapstructure:"onFailure"`
+}
+
+// HealthConfig sets how a member finds out whether it is fit to lead: see [ClusterFactory.Health].
+type HealthConfig struct {
+	// Interval is how often the probe is asked. Default TTL/3.
+	Interval time.Duration `mapstructure:"interval"`
+	// Timeout bounds one answer. At most Interval. Default Interval.
+	Timeout time.Duration `mapstructure:"timeout"`
+	// Rise is how many probes in a row must succeed before the member stands, at first and after it was sick. Default 1.
+	Rise int `mapstructure:"rise"`
+	// Fall is how many probes in a row must fail before the member stands no more. Default 3.
+	Fall int `mapstructure:"fall"`
+}
+
 // ConfigError is an [ErrInvalidConfig] in its parts.
 type ConfigError struct {
 	// Field is the path of the setting, "session.ttl". Package config puts "cluster.leader." before it.
@@ -105,6 +132,8 @@ const (
 	defaultEnvelopeTemplate = "services/%s/leader"
 	defaultTTL              = 15 * time.Second
 	defaultFrequency        = 10 * time.Second
+	defaultRise             = 1
+	defaultFall             = 3
 )
 
 const (
@@ -144,6 +173,13 @@ func (c Config) withDefaults() Config {
 	c.Session.Refresh = cmp.Or(c.Session.Refresh, c.Session.TTL/15*7) // divided first: no TTL overflows
 	c.Session.Drift = cmp.Or(c.Session.Drift, c.Session.TTL/20)
 	c.Election.Frequency = cmp.Or(c.Election.Frequency, defaultFrequency)
+	c.Lead.Margin = cmp.Or(c.Lead.Margin, min(c.Session.TTL/10, c.Session.attempt()))
+	c.Lead.Drain = cmp.Or(c.Lead.Drain, c.Session.TTL/3)
+	c.Lead.OnFailure = cmp.Or(c.Lead.OnFailure, FailureResign)
+	c.Health.Interval = cmp.Or(c.Health.Interval, max(c.Session.TTL/3, minPeriod))
+	c.Health.Timeout = cmp.Or(c.Health.Timeout, c.Health.Interval)
+	c.Health.Rise = cmp.Or(c.Health.Rise, defaultRise)
+	c.Health.Fall = cmp.Or(c.Health.Fall, defaultFall)
 	return c
 }
 
@@ -151,6 +187,17 @@ func (c Config) withDefaults() Config {
 func (c Config) validate() error {
 	if err := c.validateTimes(); err != nil {
 		return err
+	}
+	if c.Lead.OnFailure != FailureResign && c.Lead.OnFailure != FailureKeep {
+		return &ConfigError{"lead.onFailure", strconv.Quote(string(c.Lead.OnFailure)), `must be "resign" or "keep"`}
+	}
+	switch {
+	case c.Health.Timeout > c.Health.Interval:
+		return &ConfigError{"health.timeout", c.Health.Timeout, fmt.Sprintf("must be at most health.interval %v", c.Health.Interval)}
+	case c.Health.Rise < 0:
+		return &ConfigError{"health.rise", c.Health.Rise, "must not be negative"}
+	case c.Health.Fall < 0:
+		return &ConfigError{"health.fall", c.Health.Fall, "must not be negative"}
 	}
 	if c.Consul.Port < 0 || c.Consul.Port > 65535 {
 		return &ConfigError{"consul.port", c.Consul.Port, "must be between 1 and 65535"}
@@ -194,6 +241,9 @@ func (c Config) validateTimes() error {
 		{"election.frequency", c.Election.Frequency, minPeriod},
 		{"election.delay", c.Election.Delay, 0},
 		{"election.takeoverDelay", c.Election.TakeoverDelay, 0},
+		{"lead.drain", c.Lead.Drain, 0},
+		{"health.interval", c.Health.Interval, minPeriod},
+		{"health.timeout", c.Health.Timeout, minPeriod},
 	} {
 		switch {
 		case d.value < 0:
@@ -210,6 +260,10 @@ func (c Config) validateTimes() error {
 	case c.Session.attempt() < minAttempt:
 		return &ConfigError{"session.refresh", c.Session.Refresh, fmt.Sprintf(
 			"must leave two attempts of %v before session.ttl %v less session.drift %v", minAttempt, ttl, c.Session.Drift)}
+	case c.Lead.Margin < 0 || c.Lead.Margin > c.Session.attempt():
+		return &ConfigError{"lead.margin", c.Lead.Margin, fmt.Sprintf(
+			"must be between 0 and %v, half of what session.ttl %v leaves after session.drift %v and session.refresh %v",
+			c.Session.attempt(), ttl, c.Session.Drift, c.Session.Refresh)}
 	}
 	return nil
 }

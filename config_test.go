@@ -80,6 +80,24 @@ func TestValidateRefuses(t *testing.T) {
 		{"a negative frequency", election(ElectionConfig{Frequency: -1}), "election.frequency -1ns must not be negative"},
 		{"a negative delay", election(ElectionConfig{Delay: -1}), "election.delay -1ns must not be negative"},
 		{"a negative takeoverDelay", election(ElectionConfig{TakeoverDelay: -1}), "election.takeoverDelay -1ns must not be negative"},
+		{"a negative drain", Config{Lead: LeadConfig{Drain: -1}}, "lead.drain -1ns must not be negative"},
+		{
+			"a negative margin",
+			Config{Lead: LeadConfig{Margin: -1}},
+			"lead.margin -1ns must be between 0 and 3.625s, half of what session.ttl 15s leaves after session.drift 750ms and session.refresh 7s",
+		},
+		{
+			"a margin that leaves no time for a second attempt",
+			Config{Lead: LeadConfig{Margin: 4 * time.Second}},
+			"lead.margin 4s must be between 0 and 3.625s, half of what session.ttl 15s leaves after session.drift 750ms and session.refresh 7s",
+		},
+		{"an unknown policy", Config{Lead: LeadConfig{OnFailure: "panic"}}, `lead.onFailure "panic" must be "resign" or "keep"`},
+		{"a negative interval", Config{Health: HealthConfig{Interval: -1}}, "health.interval -1ns must not be negative"},
+		{"an interval that floods the probe", Config{Health: HealthConfig{Interval: 1}}, "health.interval 1ns must be at least 1ms"},
+		{"a negative timeout", Config{Health: HealthConfig{Timeout: -1}}, "health.timeout -1ns must not be negative"},
+		{"a timeout beyond the interval", Config{Health: HealthConfig{Timeout: 6 * time.Second}}, "health.timeout 6s must be at most health.interval 5s"},
+		{"a negative rise", Config{Health: HealthConfig{Rise: -1}}, "health.rise -1 must not be negative"},
+		{"a negative fall", Config{Health: HealthConfig{Fall: -1}}, "health.fall -1 must not be negative"},
 		{"a frequency that floods the store", election(ElectionConfig{Frequency: 1}), "election.frequency 1ns must be at least 1ms"},
 		{"refresh at the TTL", session(7*time.Second, 7*time.Second, 0), "session.refresh 7s must be below session.ttl 7s"},
 		{"drift at the TTL", session(7*time.Second, time.Second, 7*time.Second), "session.drift 7s must be below session.ttl 7s"},
@@ -178,6 +196,8 @@ func TestTheDefaultsAreTheDocumentedOnes(t *testing.T) {
 		ServiceID:   host + "/" + strconv.Itoa(os.Getpid()),
 		Session:     SessionConfig{TTL: 15 * time.Second, Refresh: 7 * time.Second, Drift: 750 * time.Millisecond},
 		Election:    ElectionConfig{Frequency: 10 * time.Second, EnvelopeTemplate: "services/%s/leader"},
+		Lead:        LeadConfig{Margin: 1500 * time.Millisecond, Drain: 5 * time.Second, OnFailure: FailureResign},
+		Health:      HealthConfig{Interval: 5 * time.Second, Timeout: 5 * time.Second, Rise: 1, Fall: 3},
 	}
 	got := Config{}.withDefaults()
 	if !reflect.DeepEqual(got, want) {

@@ -28,6 +28,8 @@
 //   - Whatever happens to the store, candidacy goes on until Close or the end of the context given to Build.
 //   - Close and Resign give the key back, so that a waiter is elected in milliseconds.
 //
+// [Member.Lead] runs work while the member leads: it stops the work before the term is over, and gives the key back after it has returned.
+//
 // # What is not promised
 //
 // A resource that does not look at the fencing token can still see a late write of an old leader, which passed its check, was stopped, and wrote

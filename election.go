@@ -12,18 +12,20 @@ type rules struct {
 	ttl, refresh, drift time.Duration
 	frequency, delay    time.Duration
 	takeover            time.Duration
+	drain               time.Duration
 	service, instance   string
 }
 
 // phase is where a member stands.
 //
 //	delayed → opening → standing → claiming → leading
-//	             ↑          ↓          ↓         ↓
-//	             └───────── leaving ←──┴─────────┘ → closed
+//	          ↓ ↑   ↑       ↓          ↓         ↓
+//	         aside  └────── leaving ←──┴─────────┘ → closed
 type phase int
 
 const (
 	phaseDelayed  phase = iota // waits for the first vote
+	phaseAside                 // does not stand for now, and has no session; it reads who leads
 	phaseOpening               // has no session
 	phaseStanding              // stands for the key; another one holds it
 	phaseClaiming              // holds the key, and does not yet know that nobody else still believes
@@ -33,7 +35,7 @@ const (
 )
 
 func (p phase) String() string {
-	return [...]string{"delayed", "opening", "standing", "claiming", "leading", "leaving", "closed"}[p]
+	return [...]string{"delayed", "aside", "opening", "standing", "claiming", "leading", "leaving", "closed"}[p]
 }
 
 // call is a request under way; seq 0 means none.
@@ -68,6 +70,14 @@ type state struct {
 	holds   bool    // that read was not followed by another answer
 	token   uint64
 	expiry  instant // of the term: the deadline
+
+	sick        error   // why the member must not stand; nil: it is well
+	barredUntil instant // nor may it before that
+
+	busy      bool    // work of a term runs
+	draining  error   // why the term ends once no work runs any more; nil: it does not
+	drainedBy instant // by then the work has returned, or is waited for no longer
+	overrun   bool    // it was waited for in vain
 
 	seen       Observation // the last one
 	observed   bool        // seen is set
@@ -112,10 +122,13 @@ func newState(r rules, attach bool, seed uint64) state {
 //  4. An ended term never resumes: key and session are given back, and the next term has a new token.
 //  5. Who comes to hold the key believes only when every earlier holder is known not to, and after a read that shows the key
 //     ours, is not old, and was sent after the wait for the earlier holders.
+//  6. While work of a term runs, key and session are not given back before it has returned or the drain time is over; nor does the
+//     member stand before it has returned.
 //
-// docs/model/election.pml has these rules as well, for spin to search; docs/model/README.md lists where the two differ, as D1 to D12.
+// docs/model/election.pml has these rules as well, for spin to search; docs/model/README.md lists where the two differ, as D1 to D13.
 func step(r rules, s state, in input) (state, effects) {
 	m := machine{rules: r, state: s, now: in.now}
+	m.busy = in.busy
 	if m.phase == phaseLeading && (in.kind == inLapsed || in.now.reached(m.expiry)) {
 		m.lapse()
 	}
@@ -126,6 +139,14 @@ func step(r rules, s state, in input) (state, effects) {
 		m.resign()
 	case inClose:
 		m.close()
+	case inFailed:
+		m.workFailed(in.err, in.keep)
+	case inDoubt:
+		m.stale = true
+	case inStandDown:
+		m.standDown(in.wait)
+	case inHealth:
+		m.health(in.err)
 	case inTick, inLapsed:
 	}
 	m.advance()
@@ -152,6 +173,8 @@ func (m *machine) advance() {
 	if m.phase == phaseDelayed && m.now.reached(instant{}.after(m.delay)) {
 		m.phase = phaseOpening
 	}
+	m.stepAside()
+	m.drained()
 	m.believe()
 	m.vote()
 	for again := true; again; { // one request may make another due
@@ -177,7 +200,7 @@ func (m *machine) vote() {
 func (m *machine) notElected() {
 	m.heard = true
 	msg := ElectionMessage{Status: StatusNotElected}
-	if m.phase == phaseStanding && m.observed && m.failures[opCampaign] == 0 {
+	if (m.phase == phaseStanding || m.phase == phaseAside) && m.observed && m.failures[opCampaign] == 0 && m.failures[opObserve] == 0 {
 		msg.Vote, _ = readVote(m.seen.Holder)
 		msg.Term = m.seen.Holder.Token
 	}
@@ -220,7 +243,7 @@ func (m *machine) read(r reply, sent instant) {
 	if _, err := readVote(holder); err != nil && (changed || string(before.Value) != string(holder.Value)) {
 		m.send(ElectionMessage{Status: StatusError, Err: err})
 	}
-	mine := holder.Session == m.session && (m.phase != phaseLeading || holder.Token == m.token)
+	mine := holder.Session == m.session && m.session != "" && (m.phase != phaseLeading || holder.Token == m.token)
 	switch {
 	case mine:
 		m.succeed(r.op)
@@ -233,8 +256,16 @@ func (m *machine) read(r reply, sent instant) {
 		m.lose(fmt.Errorf("%w: %s", ErrKeyLost, describe(holder)))
 		m.token = 0 // the term's holding is gone: what is given back now, if anything, was never believed in and deserves no sign
 	default:
-		m.holds, m.phase = false, phaseStanding
+		m.holds = false
 		m.suspect(before.Session)
+		if m.phase == phaseAside {
+			m.succeed(r.op)
+			if changed || !m.heard {
+				m.notElected()
+			}
+			return
+		}
+		m.phase = phaseStanding
 		if holder.Session == "" { // free, and not given to us: held back by the store, or a race lost
 			m.failures[opCampaign]++
 			m.notBefore[opCampaign] = m.now.after(m.pause(m.failures[opCampaign]))
@@ -342,6 +373,10 @@ func (m *machine) lapse() {
 // lose ends the term for cause and gives everything back.
 func (m *machine) lose(cause error) {
 	m.fx.term, m.fx.cause = termEnd, cause
+	if m.draining == nil {
+		m.drainedBy = m.now.after(m.drain)
+	}
+	m.draining = nil
 	m.nextVote = m.now.after(m.frequency)
 	var holder *Vote
 	if m.seen.Holder.Session != m.session {
@@ -370,14 +405,13 @@ func (m *machine) leave() {
 func (m *machine) resign() {
 	switch m.phase {
 	case phaseLeading:
-		m.notBefore[opCampaign] = m.now.after(m.frequency)
-		m.lose(ErrResigned)
+		m.endTerm(ErrResigned)
 	case phaseClaiming:
 		m.notBefore[opCampaign] = m.now.after(m.frequency)
 		m.leave()
 	case phaseLeaving:
 		m.notBefore[opCampaign] = m.now.after(m.frequency)
-	case phaseDelayed, phaseOpening, phaseStanding, phaseClosed:
+	case phaseDelayed, phaseAside, phaseOpening, phaseStanding, phaseClosed:
 		m.fx.released = true
 	}
 }
@@ -390,7 +424,7 @@ func (m *machine) close() {
 	m.closing = true
 	switch m.phase {
 	case phaseLeading:
-		m.lose(ErrClosed)
+		m.endTerm(ErrClosed)
 	case phaseStanding, phaseClaiming:
 		m.leave()
 	case phaseOpening:
@@ -398,6 +432,9 @@ func (m *machine) close() {
 			m.finish(nil)
 		} // else its reply decides: cut short, it could leave a session behind that nobody knows of
 	case phaseDelayed:
+		m.finish(nil)
+	case phaseAside:
+		m.drop()
 		m.finish(nil)
 	case phaseLeaving:
 		m.notBefore[opRelease] = instant{} // if it failed before, it is tried once more, now

@@ -26,11 +26,13 @@ func (m *machine) agenda() []appointment {
 		}
 	}
 	switch m.phase {
+	case phaseAside:
+		want(opObserve, m.stale)
 	case phaseOpening:
 		want(opOpen, !m.closing)
 	case phaseStanding:
 		want(opRenew, true)
-		want(opCampaign, m.stale)
+		want(opCampaign, m.stale && m.mayStand())
 		want(opWatch, m.observed && !m.stale && m.calls[opCampaign].seq == 0 && m.seen.Holder.Session != "")
 	case phaseClaiming, phaseLeading:
 		want(opRenew, true)
@@ -38,7 +40,7 @@ func (m *machine) agenda() []appointment {
 		want(opWatch, !m.stale && m.calls[opObserve].seq == 0)
 		want(opLifetime, len(m.doubts) > 0)
 	case phaseLeaving:
-		want(opRelease, true)
+		want(opRelease, m.waitedForWork())
 	case phaseDelayed, phaseClosed:
 	}
 	return list
@@ -76,7 +78,14 @@ func (s state) wake(r rules, now instant) time.Duration {
 		}
 	case phaseLeading:
 		by(s.expiry)
+	case phaseAside:
+		if !now.reached(s.barredUntil) {
+			by(s.barredUntil)
+		}
 	case phaseOpening, phaseStanding, phaseLeaving, phaseClosed:
+	}
+	if m.awaitsWork() && !now.reached(s.drainedBy) {
+		by(s.drainedBy)
 	}
 	return max(wait, 0)
 }

@@ -1,6 +1,7 @@
 package leadership
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -64,6 +65,7 @@ type chaos struct {
 	past    []sentRequest // answered already
 	grammar grammar.Checker
 	terms   int
+	busy    bool
 	serial  uint64
 	token   uint64
 	// What was answered about the current session, by when it was sent.
@@ -109,14 +111,32 @@ func (c *chaos) event(what, arg byte) error {
 	case what < 250: // suspended: only one clock goes on
 		c.now.boot += time.Duration(arg) * 100 * time.Millisecond
 		return c.step(input{kind: inTick})
-	case what < 252:
+	case what < 251:
 		return c.step(input{kind: inResign})
+	case what < 252:
+		return c.work(arg)
 	case what < 253:
 		return c.step(input{kind: inLapsed})
 	case what < 254 && arg < 16:
 		return c.step(input{kind: inClose})
+	case what < 254 && arg < 100:
+		return c.step(input{kind: inStandDown, wait: time.Duration(arg-16) * 200 * time.Millisecond})
+	case what < 254 && arg < 140:
+		return c.step(input{kind: inHealth, err: errSick})
+	case what < 254:
+		return c.step(input{kind: inHealth})
 	}
 	return c.pass(time.Duration(arg) * 100 * time.Millisecond)
+}
+
+// work begins, if the member leads, or ends.
+func (c *chaos) work(arg byte) error {
+	ended := c.busy
+	c.busy = !c.busy && c.s.phase == phaseLeading && c.s.draining == nil
+	if ended && arg < 64 {
+		return c.step(input{kind: inFailed, err: errDown, keep: arg < 32})
+	}
+	return c.step(input{kind: inTick})
 }
 
 func (c *chaos) pass(d time.Duration) error {
@@ -171,7 +191,7 @@ func (c *chaos) answer(r sentRequest, mood byte) error {
 
 // step takes one, and checks what came of it.
 func (c *chaos) step(in input) error {
-	in.now = c.now
+	in.now, in.busy = c.now, c.busy
 	before := c.s
 	var fx effects
 	c.s, fx = step(c.rules, c.s, in)
@@ -179,6 +199,13 @@ func (c *chaos) step(in input) error {
 		return fmt.Errorf("not pure: %+v, then %+v", c.s, again)
 	}
 	for _, r := range fx.requests {
+		switch {
+		case !c.busy:
+		case r.op == opOpen || r.op == opCampaign:
+			return errors.New("it stands while work runs")
+		case r.op == opRelease && !c.now.reached(c.s.drainedBy):
+			return errors.New("it gives the key back while work runs")
+		}
 		if r.limit <= 0 {
 			return fmt.Errorf("unbounded request %v", r.op)
 		}
@@ -204,6 +231,9 @@ func (c *chaos) step(in input) error {
 	}
 	if wait := c.s.wake(c.rules, c.now); leads && c.now.after(wait).mono > c.s.expiry.mono {
 		return fmt.Errorf("it sleeps for %v, past its deadline %v", wait, c.s.expiry)
+	}
+	if next, _ := step(c.rules, c.s, input{now: c.now, kind: inTick, busy: c.busy}); !fx.done && next.wake(c.rules, c.now) <= 0 {
+		return fmt.Errorf("it does not sleep in state %v", c.s.phase)
 	}
 	if fx.done {
 		return c.grammar.End()

@@ -34,6 +34,7 @@ type ClusterFactory struct {
 	attach     bool
 	sessionID  string
 	sessionTTL time.Duration
+	probe      HealthProbe
 }
 
 // NewClusterFactory returns a factory whose members stand at the store that connect reaches. It is for who writes a source; the
@@ -63,6 +64,11 @@ func (f *ClusterFactory) Session(id string, ttl time.Duration) *ClusterFactory {
 	f.attach, f.sessionID, f.sessionTTL = true, id, ttl
 	return f
 }
+
+// Health has the members ask probe, every health.interval, whether they are fit to lead. Who is not does not stand, and gives up the term that it has:
+// see [HealthConfig]. probe is called by one goroutine at a time for each member, and must return when its context ends. A panic of it is a failure. Default nil: every
+// member is taken for fit.
+func (f *ClusterFactory) Health(probe HealthProbe) *ClusterFactory { f.probe = probe; return f }
 
 // Build checks all settings and starts a member, which stands for election until Close or the end of ctx. It does not wait
 // for the store: one that cannot be reached shows as error messages, while candidacy goes on.
@@ -113,6 +119,7 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		rules: rules{
 			ttl: cfg.Session.TTL, refresh: cfg.Session.Refresh, drift: cfg.Session.Drift,
 			frequency: cfg.Election.Frequency, delay: cfg.Election.Delay, takeover: cfg.Election.TakeoverDelay,
+			drain:   cfg.Lead.Drain,
 			service: cfg.ServiceName, instance: cfg.ServiceID,
 		},
 		sessionID: f.sessionID,
@@ -122,11 +129,14 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		feed:      newFeed(mailboxSize, replaceable),
 		inputs:    make(chan input),
 		resigns:   make(chan resignation),
+		enters:    make(chan *workRun),
+		leaves:    make(chan *workRun),
 		closing:   make(chan struct{}),
 		done:      make(chan struct{}),
 		poke:      make(chan struct{}, 1),
+		doubts:    make(chan struct{}, 1),
 	}
-	go m.run(newState(m.rules, f.attach, rand.Uint64()), context.AfterFunc(ctx, m.beginClose)) //nolint:contextcheck // the loop outlives ctx: it gives key and session back with a context of its own
+	go m.run(newState(m.rules, f.attach, rand.Uint64()), f.probe, context.AfterFunc(ctx, m.beginClose)) //nolint:contextcheck // the loop outlives ctx: it gives key and session back with a context of its own
 	return m, nil
 }
 

@@ -28,7 +28,10 @@ type Member struct {
 
 	inputs  chan input // replies of requests
 	resigns chan resignation
+	enters  chan *workRun
+	leaves  chan *workRun
 	poke    chan struct{} // a check found the term over
+	doubts  chan struct{} // a check found the key not ours
 	closing chan struct{}
 	once    sync.Once // closes closing
 	done    chan struct{}
@@ -72,11 +75,23 @@ func (m *Member) Leader(ctx context.Context) (*Vote, error) {
 }
 
 // Resign gives the term up, so that a waiting candidate is elected at once, and blocks until the store has confirmed it or ctx
-// ends; either way the member stops leading before. The member stands again one vote period later. Resign of a member that does not lead
+// ends; either way the member stops leading before, unless [Member.Lead] runs work: that is told to return, and the term ends once it has,
+// or lead.drain is over, even if ctx has ended by then. The member stands again one vote period later. Resign of a member that does not lead
 // does nothing. It returns the store's error when the key could not be given back: the member goes on trying, and at the latest it comes
 // free when the session ends.
 func (m *Member) Resign(ctx context.Context) error {
-	r := resignation{stopped: make(chan struct{}), answer: make(chan error, 1)}
+	return m.giveUp(ctx, input{kind: inResign})
+}
+
+// StandDown keeps the member from standing for d: it gives up term or candidacy as Resign does, and stands again when d is over, or at once after
+// StandDown with 0. Meanwhile its messages go on and say who leads instead. Where no other member stands, nobody leads. It blocks, and returns errors, as Resign does.
+func (m *Member) StandDown(ctx context.Context, d time.Duration) error {
+	return m.giveUp(ctx, input{kind: inStandDown, wait: d})
+}
+
+// giveUp has the loop take in how, and waits until that has come about.
+func (m *Member) giveUp(ctx context.Context, how input) error {
+	r := resignation{how: how, stopped: make(chan struct{}), answer: make(chan error, 1)}
 	select { // whatever became of ctx: the loop is never long in coming
 	case m.resigns <- r:
 		<-r.stopped
@@ -91,14 +106,15 @@ func (m *Member) Resign(ctx context.Context) error {
 	}
 }
 
-// resignation is one call of Resign.
+// resignation is one call of Resign or StandDown.
 type resignation struct {
-	stopped chan struct{} // closed once the member leads no more
+	how     input
+	stopped chan struct{} // closed once the member leads no more, or its work has been told to return
 	answer  chan error
 }
 
-// Close resigns, leaves the election, closes the session and completes the stream. It blocks until the store has answered, for the time of
-// two requests at most, whatever became of the context given to Build; it does not wait for subscribers. Closing again
+// Close resigns, leaves the election, closes the session and completes the stream. It blocks until work that [Member.Lead] runs has returned, for lead.drain
+// at most, and the store has answered, for the time of two requests at most, whatever became of the context given to Build; it does not wait for subscribers. Closing again
 // waits for the same end. It returns the store's error when key and session could not be given back: they then come free when the session's TTL is over.
 func (m *Member) Close() error {
 	m.beginClose()
@@ -110,21 +126,26 @@ func (m *Member) Close() error {
 func (m *Member) beginClose() { m.once.Do(func() { close(m.closing) }) }
 
 // run is the member's loop, and the only writer of its state. It calls off in the end what waits for the end of Build's context.
-func (m *Member) run(s state, off func() bool) {
+func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 	defer close(m.done)
 	defer off()
 	calls := newCaller(m)
+	if probe != nil {
+		s.sick = errUnprobed
+		calls.running.Go(func() { m.watchHealth(calls.ctx, probe) })
+	}
 	var (
 		waiting []resignation
 		stopped chan struct{} // of the resignation that this step is about
 		replay  []ElectionMessage
+		work    works
 		closing = m.closing
 		timer   = time.NewTimer(0)
 		in      input
 	)
 	defer timer.Stop()
 	for {
-		in.now = m.clock.now()
+		in.now, in.busy = m.clock.now(), work.running > 0
 		before := s
 		var fx effects
 		s, fx = step(m.rules, s, in)
@@ -153,6 +174,7 @@ func (m *Member) run(s state, off func() bool) {
 			in = input{kind: inLapsed}
 			continue
 		}
+		work.begin(m, s)
 		timer.Reset(s.wake(m.rules, m.clock.now()))
 		select {
 		case <-timer.C:
@@ -160,9 +182,16 @@ func (m *Member) run(s state, off func() bool) {
 		case <-m.poke:
 			in = input{kind: inTick}
 		case in = <-m.inputs:
+		case <-m.doubts:
+			in = input{kind: inDoubt}
+		case run := <-m.enters:
+			work.asked = append(work.asked, run)
+			in = input{kind: inTick}
+		case run := <-m.leaves:
+			in = work.end(m, run)
 		case w := <-m.resigns:
 			waiting, stopped = append(waiting, w), w.stopped
-			in = input{kind: inResign}
+			in = w.how
 		case <-closing:
 			closing = nil
 			in = input{kind: inClose}
@@ -180,12 +209,15 @@ func (m *Member) run(s state, off func() bool) {
 func (m *Member) applyTerm(fx effects, s state) bool {
 	switch fx.term {
 	case termStart:
-		m.term.Store(newTerm(m.values, s.token, s.expiry, m.clock, m.lapsed))
+		m.term.Store(newTerm(m.values, Holder{Session: s.session, Token: s.token}, s.expiry, m.clock, m.lapsed))
 	case termExtend:
 		return m.term.Load().extend(s.expiry)
 	case termEnd:
 		m.term.Load().end(fx.cause)
 	case termSame:
+	}
+	if fx.stop != nil {
+		m.term.Load().stopWork(fx.stop)
 	}
 	return true
 }

@@ -49,18 +49,26 @@ type reply struct {
 type inputKind int
 
 const (
-	inTick   inputKind = iota // time has passed
-	inReply                   // a request ended
-	inResign                  // the user resigns
-	inClose                   // the user closes the member
-	inLapsed                  // a check of the term found its deadline over
+	inTick      inputKind = iota // time has passed
+	inReply                      // a request ended
+	inResign                     // the user resigns
+	inClose                      // the user closes the member
+	inLapsed                     // a check of the term found its deadline over
+	inFailed                     // work of the current term failed
+	inDoubt                      // somebody read the key, and it was not ours
+	inStandDown                  // the user has the member stand down for a while
+	inHealth                     // the member turned out to be sick, or well again
 )
 
 // input is one thing that happened, and when.
 type input struct {
 	now   instant
 	kind  inputKind
+	busy  bool // work of a term runs
 	reply reply
+	err   error         // inFailed: of the work; inHealth: why it is sick, nil when it is well
+	wait  time.Duration // inStandDown: for how long
+	keep  bool          // inFailed: lead on
 }
 
 // termChange says what became of the term in one step.
@@ -77,6 +85,7 @@ const (
 type effects struct {
 	term     termChange
 	cause    error // of termEnd
+	stop     error // why the work of the term is to return, while the term goes on; nil: it is not
 	messages []ElectionMessage
 	cancels  []op
 	requests []request

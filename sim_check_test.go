@@ -119,7 +119,7 @@ func (w *world) closeAll() {
 		}
 		w.close(m, func() { open-- })
 	}
-	if !w.runUntil(w.now+w.plan.ttl, func() bool { return open == 0 }) && len(w.errs) == 0 {
+	if !w.runUntil(w.now+w.plan.ttl+w.plan.drain, func() bool { return open == 0 }) && len(w.errs) == 0 {
 		w.violated("%d members are not closed after a TTL", open)
 	}
 	for _, m := range w.members {

@@ -1,6 +1,7 @@
 package leadership
 
 import (
+	"errors"
 	"time"
 )
 
@@ -150,9 +151,24 @@ func (w *world) strike(f fault, m *simMember) (undo func()) {
 		return func() { m.net.overtake--; m.net.overtaken = false }
 	case faultBlind:
 		return w.blind(f, m)
+	case faultSick:
+		m.input(input{kind: inHealth, err: errSimSick})
+		return func() { m.input(input{kind: inHealth}) }
 	default:
 		w.strikeOnce(f, m)
 		return nil
+	}
+}
+
+// errSimSick is why a member is sick.
+var errSimSick = errors.New("no disk")
+
+// giveUp is a call of Resign or StandDown.
+func (w *world) giveUp(m *simMember, how input) {
+	if !m.closed && m.stopped == 0 {
+		m.owed++
+		m.owing = w.now
+		m.input(how)
 	}
 }
 
@@ -168,11 +184,9 @@ func (w *world) strikeOnce(f fault, m *simMember) {
 		m.quit()
 		m.start(f.lasts / 4)
 	case faultResign:
-		if !m.closed && m.stopped == 0 {
-			m.owed++
-			m.owing = w.now
-			m.input(input{kind: inResign})
-		}
+		w.giveUp(m, input{kind: inResign})
+	case faultStandDown:
+		w.giveUp(m, input{kind: inStandDown, wait: f.lasts})
 	case faultClose:
 		w.close(m, func() { m.start(f.lasts / 4) })
 	case faultLapsed:

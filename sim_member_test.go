@@ -20,6 +20,8 @@ type simMember struct {
 	calls   [opCount]*simCall
 	grammar grammar.Checker
 	saw     map[string]uint64 // by session that a read showed as the holder's, or as the one before: the store's revision then
+	work    simWork
+	spins   int // times in a row that it had to be woken at once
 	closed  bool
 	owed    int           // Resign calls that have not returned
 	owing   time.Duration // since when
@@ -52,7 +54,7 @@ func (m *simMember) start(delay time.Duration) {
 	m.life++
 	life := m.life
 	m.s, m.term, m.session, m.calls, m.waiting = state{}, nil, nil, [opCount]*simCall{}, nil
-	m.grammar, m.saw, m.closed, m.owed = grammar.Checker{}, map[string]uint64{}, true, 0
+	m.grammar, m.saw, m.work, m.closed, m.owed = grammar.Checker{}, map[string]uint64{}, simWork{}, true, 0
 	m.w.after(delay, func() {
 		if m.life != life {
 			return
@@ -114,7 +116,7 @@ func (m *simMember) resume() {
 // step is one turn of the loop.
 func (m *simMember) step(in input) {
 	w := m.w
-	in.now = m.local()
+	in.now, in.busy = m.local(), m.work.running
 	seen := in.reply.seen.Holder
 	if heard := in.kind == inReply && m.s.calls[in.reply.op].seq == in.reply.seq && in.reply.err == nil; !heard {
 		seen = Holder{}
@@ -129,6 +131,7 @@ func (m *simMember) step(in input) {
 	var fx effects
 	m.s, fx = step(m.rules, m.s, in)
 	m.apply(fx)
+	m.labour(fx)
 	w.stats.steps++
 	w.note(uint64(m.number), uint64(in.kind), uint64(in.reply.op), uint64(m.s.phase), m.s.token)
 	if w.trace != nil {
@@ -182,6 +185,12 @@ func (m *simMember) apply(fx effects) {
 // sleep sets the timer, which comes a little late now and then.
 func (m *simMember) sleep() {
 	wait := m.s.wake(m.rules, m.local())
+	if m.spins++; wait > 0 {
+		m.spins = 0
+	}
+	if m.spins > 100 {
+		m.w.violated("member %d does not sleep in state %v", m.number, m.s.phase)
+	}
 	at := m.w.now + m.later(wait)
 	if m.w.chance(0.1) {
 		at += m.w.upTo(5 * time.Millisecond)
@@ -208,6 +217,7 @@ func (m *simMember) cancel(o op) {
 func (m *simMember) call(r request) {
 	w := m.w
 	w.stats.requests++
+	m.mayCall(r.op)
 	c := &simCall{r: r}
 	m.calls[r.op] = c
 	life := m.life
@@ -312,6 +322,14 @@ func describeInput(in input) string {
 		return "close"
 	case inLapsed:
 		return "lapsed"
+	case inFailed:
+		return "work failed"
+	case inDoubt:
+		return "doubt"
+	case inStandDown:
+		return "stand down"
+	case inHealth:
+		return fmt.Sprint("health: ", in.err)
 	case inReply:
 	}
 	if in.reply.err != nil {

@@ -22,8 +22,10 @@ type plan struct {
 	lockDelay time.Duration // of a store without a line: for how long a key is not given out whose session ended
 	latency   time.Duration // of one packet, at most, while nothing is wrong
 	rest      bool          // the store breaks the rule about Lifetime: it tells what is left of a TTL
-	attached  bool          // the first member uses a session that somebody else keeps
-	rates     []float64     // of the members' clocks; the last one is the store's
+	works     bool          // members lead for work
+	drain     time.Duration
+	attached  bool      // the first member uses a session that somebody else keeps
+	rates     []float64 // of the members' clocks; the last one is the store's
 	faults    []fault
 }
 
@@ -58,6 +60,8 @@ const (
 	faultClockStep                    // its wall clock, where that stands in for the boot clock, is put forward or back
 	faultKill                         // the process ends, and another takes its place
 	faultResign                       // the user resigns
+	faultStandDown                    // the user has the member stand down for a while
+	faultSick                         // the member's health probe fails
 	faultClose                        // the user closes the member, and another takes its place
 	faultLapsed                       // a check of the term finds it over before the loop does
 	faultStoreDown                    // the store stops, for a while, and its timers may start anew
@@ -78,7 +82,7 @@ const (
 func (k faultKind) String() string {
 	return [faultCount]string{
 		"cut up", "cut down", "cut", "loss", "slow", "double", "echo", "reset", "denied", "deaf watch", "pause", "suspend", "clock step", "kill",
-		"resign", "close", "lapsed", "store down", "store leader", "delete key", "end session", "end waiter", "overwrite", "check", "depose", "overtake", "blind", "twin", "depose both",
+		"resign", "stand down", "sick", "close", "lapsed", "store down", "store leader", "delete key", "end session", "end waiter", "overwrite", "check", "depose", "overtake", "blind", "twin", "depose both",
 	}[k]
 }
 
@@ -106,6 +110,8 @@ func planOf(seed uint64) plan {
 		p.lockDelay = []time.Duration{time.Millisecond, p.ttl}[r.IntN(2)]
 	}
 	p.latency = []time.Duration{time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond}[r.IntN(3)]
+	p.works = r.IntN(2) == 0
+	p.drain = p.ttl / time.Duration(1+r.IntN(10))
 	p.attached = r.IntN(16) == 0
 	p.rates = ratesWithin(r, p.members+1, float64(p.drift)/float64(p.ttl))
 	for range 1 + r.IntN(10) {
@@ -137,7 +143,7 @@ func ratesWithin(r *rand.Rand, n int, drift float64) []float64 {
 // rules are those of every member.
 func (p plan) rules(member int) rules {
 	return rules{
-		ttl: p.ttl, refresh: p.ttl / 15 * 7, drift: p.drift, frequency: p.frequency, takeover: p.takeover,
+		ttl: p.ttl, refresh: p.ttl / 15 * 7, drift: p.drift, frequency: p.frequency, takeover: p.takeover, drain: p.drain,
 		service: "app", instance: fmt.Sprint("member-", member),
 	}
 }
@@ -164,7 +170,7 @@ func (p plan) faultsEnd() time.Duration {
 // recovery is how long after that somebody leads, at the latest: the sessions of those who are gone end, the store gives the key
 // out, the new holder waits for earlier ones, and what was tried in vain is tried again.
 func (p plan) recovery() time.Duration {
-	return 2*(p.ttl+p.grace) + p.lockDelay + p.takeover + 2*p.ttl + 3*p.frequency + 10*lastPause
+	return 2*(p.ttl+p.grace) + p.lockDelay + p.takeover + 2*p.ttl + 3*p.frequency + 10*lastPause + 3*p.drain
 }
 
 func (p plan) String() string {
@@ -173,8 +179,8 @@ func (p plan) String() string {
 		store = "a line"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d members at a store with %s, TTL %v, drift %v, takeover %v, grace %v, lock-delay %v, latency %v, attached %v, rates %.4f",
-		p.members, store, p.ttl, p.drift, p.takeover, p.grace, p.lockDelay, p.latency, p.attached, p.rates)
+	fmt.Fprintf(&b, "%d members at a store with %s, TTL %v, drift %v, takeover %v, grace %v, lock-delay %v, latency %v, works %v, drain %v, attached %v, rates %.4f",
+		p.members, store, p.ttl, p.drift, p.takeover, p.grace, p.lockDelay, p.latency, p.works, p.drain, p.attached, p.rates)
 	for _, f := range p.faults {
 		b.WriteString("\n\t" + f.String())
 	}

@@ -38,7 +38,7 @@ func (t Term) Deadline() time.Time {
 }
 
 // Context is done when the term is over. [context.Cause] then says why: one of [ErrLeaseExpired], [ErrKeyLost], [ErrSessionLost],
-// [ErrResigned] or [ErrClosed]. Its Err and Done compare the clocks, as [Term.Valid] does;
+// [ErrResigned], [ErrStoodDown], [ErrUnhealthy] or [ErrClosed]. Its Err and Done compare the clocks, as [Term.Valid] does;
 // contexts derived from it end when that, or the member's own timer, finds the term over. The values are those of the context given to Build.
 func (t Term) Context() context.Context {
 	if t.t == nil {
@@ -68,16 +68,20 @@ func (c termContext) Done() <-chan struct{} {
 // term is what the loop and all copies of a [Term] share.
 type term struct {
 	token    uint64
+	session  string
 	clock    *clock
 	deadline atomic.Pointer[instant] // nil: over
 	ctx      context.Context         //nolint:containedctx // handed out by Term.Context
 	cancel   context.CancelCauseFunc
+	work     context.Context //nolint:containedctx // of work: ends with ctx, or when the work has to return first
+	stopWork context.CancelCauseFunc
 	lapsed   func() // tells the loop that a check found the deadline over
 }
 
-func newTerm(ctx context.Context, token uint64, deadline instant, c *clock, lapsed func()) *term {
-	t := &term{token: token, clock: c, lapsed: lapsed}
+func newTerm(ctx context.Context, h Holder, deadline instant, c *clock, lapsed func()) *term {
+	t := &term{token: h.Token, session: h.Session, clock: c, lapsed: lapsed}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	t.work, t.stopWork = context.WithCancelCause(t.ctx)
 	t.deadline.Store(&deadline)
 	return t
 }

@@ -22,6 +22,15 @@
 //	      delay: 0s
 //	      takeoverDelay: 0s
 //	      envelopeTemplate: services/%s/leader
+//	    lead:
+//	      margin: 1500ms
+//	      drain: 5s
+//	      onFailure: resign
+//	    health:
+//	      interval: 5s
+//	      timeout: 5s
+//	      rise: 1
+//	      fall: 3
 //
 // Every setting may be left out, for its default; so may the whole section. A duration is "15s" or a number of seconds, 15.
 // Names are spelled as above. What stands elsewhere in the file is left alone.

@@ -25,6 +25,8 @@ func whole() leadership.Config {
 		Election: leadership.ElectionConfig{
 			Frequency: 5 * time.Second, TakeoverDelay: 30 * time.Second, EnvelopeTemplate: "prod/services/%s/leader",
 		},
+		Lead:   leadership.LeadConfig{Margin: 2 * time.Second, Drain: 8 * time.Second, OnFailure: leadership.FailureKeep},
+		Health: leadership.HealthConfig{Interval: 4 * time.Second, Timeout: time.Second, Rise: 2, Fall: 5},
 	}
 }
 

@@ -26,16 +26,18 @@ type edit struct{ file, old, new string }
 
 // mutants are the bugs. docs/model has those of the same name in the model.
 func mutants() []mutant {
-	const engine, calls, clock = "election.go", "election_calls.go", "clock.go"
+	const engine, calls, work, aside, clock = "election.go", "election_calls.go", "election_work.go", "election_aside.go", "clock.go"
 	const (
 		believes = `both believe$|believes (although its session|although it gave the key back|with token \d+, but the store gave the key to another)`
-		foreign  = `leads on with token \d+ although it has read that|leads with token \d+ after \d+$|both believe$|but the store gave the key to another`
+		foreign  = `leads on with token \d+ although it has read that|leads with token \d+ after \d+$|both believe$|but the store gave the key to another|token 0 closes term \d+$`
 		overdue  = `goes on with a term that is over$`
 		late     = `begins a term with token \d+, \S+ after it lost the key`
 		grows    = `token \d+ does not grow from \d+$`
 		idle     = `nobody leads \S+ after the last fault$`
-		stuck    = `Resign has not returned for`
+		stuck    = `Resign has not returned for|are not closed after a TTL$`
 		left     = `is closed and leaves \S+ behind$`
+		early    = `gives the key back while its work runs$`
+		stands   = `stands( while its work runs| and is sick|, and has stood down)$`
 	)
 	return []mutant{
 		{"deadline-from-reply", believes, []edit{{calls, "m.renewed = sent\n", "m.renewed = m.now\n"}}},
@@ -60,13 +62,21 @@ func mutants() []mutant {
 		{"no-read-after-the-wait", late, []edit{{engine, "m.waited, m.holds, m.stale = false, false, true", "m.waited = false"}}},
 		{"takeover-delay-ignored", believes, []edit{{engine, "m.takeoverAt = m.now.after(m.takeover)", "m.takeoverAt = m.now"}}},
 		{"drift-not-allowed-for", believes, []edit{{calls, "r.session, r.ttl-m.drift, sent", "r.session, r.ttl, sent"}}},
-		{"key-given-back-first", believes, []edit{{engine, "m.lose(ErrResigned)", "m.request(opRelease)"}}},
+		{"key-given-back-first", believes, []edit{{engine, "m.endTerm(ErrResigned)", "m.request(opRelease)"}}},
 		{"sign-by-who-never-believed", believes, []edit{{engine, "if m.phase != phaseLeading {\n\t\tm.token = 0", "if false {\n\t\tm.token = 0"}}},
-		{"suspension-not-noticed", believes, []edit{{clock, "return i.mono >= deadline.mono || i.boot >= deadline.boot", "return i.mono >= deadline.mono"}}},
+		{"suspension-not-noticed", believes, []edit{
+			{clock, "return i.mono >= deadline.mono || i.boot >= deadline.boot", "return i.mono >= deadline.mono"},
+			{clock, "return min(deadline.mono-i.mono, deadline.boot-i.boot)", "return deadline.mono - i.mono"},
+		}},
 		{"waits-by-the-wall-clock", believes, []edit{{clock, "func (i instant) outlasted(wait instant) bool { return i.mono >= wait.mono }", "func (i instant) outlasted(wait instant) bool { return i.reached(wait) }"}}},
 		{"dead-session-kept", idle, []edit{{calls, "if m.phase == phaseLeading {\n\t\tm.lose(err)\n\t} else {", "if m.phase == phaseStanding {\n\t\tm.fail(o, err)\n\t\treturn\n\t}\n\tif m.phase == phaseLeading {\n\t\tm.lose(err)\n\t} else {"}}},
 		{"no-second-try", idle, []edit{{calls, "m.notBefore[o] = m.now.after(m.pause(m.failures[o]))\n\tm.tell(o, err)", "m.notBefore[o] = m.now.after(24 * time.Hour)\n\tm.tell(o, err)"}}},
 		{"session-left-behind", left, []edit{{calls, "m.adopted && !m.closing\n", "true\n"}}},
+		{"key-given-back-while-work-runs", early, []edit{{calls, "want(opRelease, m.waitedForWork())", "want(opRelease, true)"}}},
+		{"stands-while-work-runs", stands, []edit{{aside, "!m.busy && ", ""}}},
+		{"stands-though-sick", stands, []edit{{aside, "m.sick == nil && ", ""}}},
+		{"stands-though-it-stood-down", stands, []edit{{aside, " && m.now.reached(m.barredUntil)", ""}}},
+		{"work-never-told-to-return", stuck, []edit{{work, ", m.fx.stop = m.now.after(m.drain), cause", " = m.now.after(1000 * m.drain)"}}},
 		{"resign-never-returns", stuck, []edit{{calls, "m.fx.released, m.fx.err = true, err\n\t\tif err != nil {", "if err != nil {"}}},
 	}
 }

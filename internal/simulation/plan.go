@@ -40,6 +40,9 @@ const (
 	CloseCall   Kind = "close"                  // Member.Close, and a new member after For
 	EndContext  Kind = "end context"            // of Build; a new member after For
 	LeaderCall  Kind = "ask leader"             // Member.Leader
+	ConfirmCall Kind = "confirm"                // Member.Confirm
+	StandDown   Kind = "stand down"             // Member.StandDown for For
+	Sicken      Kind = "sick"                   // the health probe fails for For
 	Listen      Kind = "late subscriber"        // stays to the end
 	ListenBrief Kind = "brief subscriber"       // unsubscribes after For
 	ListenSlow  Kind = "slow subscriber"        // with a small mailbox
@@ -68,6 +71,8 @@ type Setup struct {
 	Grace                                           time.Duration // how much longer the store keeps sessions
 	Skew                                            time.Duration // how much too fast the store's clock is within a TTL
 	Latency                                         time.Duration // each way takes up to that
+	Works                                           bool          // members lead for work
+	Drain                                           time.Duration // they wait that long for it
 	Attach                                          bool          // member 0 starts with a session that was given
 	Forgetful                                       bool          // see Menu
 	Reconnect                                       time.Duration // how long a client takes to connect anew
@@ -125,7 +130,7 @@ type Menu struct {
 // UserKinds are the faults that need no world: what users do.
 func UserKinds() []Kind {
 	return []Kind{
-		ResignCall, CloseCall, EndContext, LeaderCall,
+		ResignCall, CloseCall, EndContext, LeaderCall, ConfirmCall, StandDown, Sicken,
 		Listen, ListenBrief, ListenSlow, ListenStuck, ListenPanic, MeddleWith,
 	}
 }
@@ -158,6 +163,8 @@ func (m Menu) Draw(seed uint64) Plan {
 	if r.IntN(2) == 0 {
 		p.Takeover = ttl
 	}
+	p.Works = r.IntN(2) == 0
+	p.Drain = ttl/20 + chance(r, ttl/2)
 	// A few kinds, and often, find more than all of them, each rarely.
 	kinds := slices.Clone(m.Kinds)
 	r.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
@@ -202,6 +209,9 @@ func (s Setup) attempt() time.Duration {
 	return min((s.TTL-s.Drift-s.Refresh)/2, max(s.Refresh, time.Second))
 }
 
+// healthInterval is how often the health probe is asked.
+func (s Setup) healthInterval() time.Duration { return s.TTL / 8 }
+
 // lastPause is the longest pause of a member after a failure.
 const lastPause = 2 * time.Second
 
@@ -213,5 +223,6 @@ func (s Setup) recovery() time.Duration {
 		2*(s.attempt()+lastPause) + // a request that hangs; its repetition
 		s.Frequency + // who resigned stands again, who waits reads again
 		max(s.TTL, s.Takeover) + // the earlier holder
-		s.Delay + s.Reconnect + 20*s.Latency
+		s.Delay + s.Reconnect + 20*s.Latency +
+		s.healthInterval() + 3*s.Drain // the work that is waited for, and what keeps its member from standing
 }

@@ -48,6 +48,7 @@ type play struct {
 	calmed   chan struct{} // closed when the faults stop
 	released chan struct{} // closed when stuck subscribers may go on
 	users    sync.WaitGroup
+	working  sync.WaitGroup
 
 	mu    sync.Mutex
 	calm  bool
@@ -61,6 +62,7 @@ type life struct {
 	member  *leadership.Member
 	cancel  context.CancelFunc // the context of Build
 	closing atomic.Bool        // somebody sees to its end
+	sick    atomic.Int64       // how often its health probe was made to fail
 	first   *listener
 
 	mu     sync.Mutex
@@ -104,12 +106,15 @@ func (r *play) build(i int, attached bool) {
 		ServiceName: "simulated", ServiceID: fmt.Sprintf("node-%d", i),
 		Session:  leadership.SessionConfig{TTL: r.TTL, Refresh: r.Refresh, Drift: r.Drift},
 		Election: leadership.ElectionConfig{Frequency: r.Frequency, Delay: r.Delay, TakeoverDelay: r.Takeover},
+		Lead:     leadership.LeadConfig{Drain: r.Drain},
+		Health:   leadership.HealthConfig{Interval: r.healthInterval(), Fall: 1},
 	}
+	l := &life{seat: i}
 	seat := r.referee.seats[i]
 	factory := leadership.NewClusterFactory(func(cfg leadership.Config) (leadership.Backend, error) {
 		b, err := r.world.Connect(i, cfg)
 		return &probe{b, seat, r.referee}, err
-	}).Configure(cfg).Debug(r.Logger != nil).Logger(r.Logger)
+	}).Configure(cfg).Health(l.probe).Debug(r.Logger != nil).Logger(r.Logger)
 	if giver, ok := r.world.(Giver); ok && attached {
 		factory.Session(giver.Give(r.TTL), r.TTL)
 	}
@@ -120,7 +125,7 @@ func (r *play) build(i int, attached bool) {
 		r.referee.fail("build: %w", err)
 		return
 	}
-	l := &life{seat: i, member: m, cancel: cancel}
+	l.member, l.cancel = m, cancel
 	l.first = listen(fmt.Sprintf("first subscriber of member %d", i), true, r.Stream(m), nil, nil)
 	r.mu.Lock()
 	r.lives = append(r.lives, l)
@@ -128,6 +133,7 @@ func (r *play) build(i int, attached bool) {
 	r.mu.Unlock()
 	seat.first.Store(l.first)
 	seat.member.Store(m)
+	r.lead(l)
 }
 
 // life is who sits at a place now; nil where Build failed.
@@ -242,6 +248,7 @@ func (r *play) leave() {
 		}
 	}
 	close(r.released)
+	r.working.Wait()
 	for _, l := range r.lives {
 		for _, s := range append([]*listener{l.first}, l.listeners()...) {
 			r.await(s)
@@ -288,7 +295,7 @@ func (r *play) await(l *listener) {
 
 // close closes a member and checks that it takes no longer than it may.
 func (r *play) close(l *life, healthy bool) {
-	began, bound := time.Now(), 2*r.attempt()
+	began, bound := time.Now(), 2*r.attempt()+r.Drain
 	err := l.member.Close()
 	if took := time.Since(began); took > bound {
 		r.referee.fail("Close of member %d took %v, more than %v", l.seat, took, bound)

@@ -35,6 +35,7 @@ type seat struct {
 	number int
 	member atomic.Pointer[leadership.Member]
 	first  atomic.Pointer[listener] // its first subscriber
+	job    atomic.Pointer[labour]   // the work that runs
 	odd    [2]uint64                // what was believed and told when the referee looked last; the referee's own
 
 	mu    sync.Mutex
@@ -125,6 +126,7 @@ func (s *probedSession) Resign(ctx context.Context, key string, vote []byte) err
 	s.begin()
 	defer s.end()
 	s.referee.givesBack(s.seat, "resigns the key")
+	s.referee.outlives(s.seat, "resigns the key")
 	return s.Session.Resign(ctx, key, vote)
 }
 
@@ -132,6 +134,7 @@ func (s *probedSession) Close(ctx context.Context) error {
 	s.begin()
 	defer s.end()
 	s.referee.givesBack(s.seat, "closes its session")
+	s.referee.outlives(s.seat, "closes its session")
 	return s.Session.Close(ctx)
 }
 

@@ -117,6 +117,7 @@ func (r *referee) look() {
 	for token, s := range r.terms {
 		r.follow(token, s, now)
 	}
+	r.labours()
 }
 
 // sight takes in one that believes.
@@ -167,6 +168,7 @@ func (r *referee) follow(token uint64, s *sighting, now time.Time) {
 	cause := context.Cause(s.ctx)
 	for _, known := range []error{
 		leadership.ErrLeaseExpired, leadership.ErrKeyLost, leadership.ErrSessionLost, leadership.ErrResigned, leadership.ErrClosed,
+		leadership.ErrStoodDown, leadership.ErrUnhealthy,
 	} {
 		if errors.Is(cause, known) {
 			return

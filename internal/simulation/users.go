@@ -21,6 +21,12 @@ func (r *play) use(f Fault) bool {
 		r.user(func() { r.resign(l, f.For) })
 	case CloseCall, EndContext:
 		r.user(func() { r.replace(l, f) })
+	case ConfirmCall:
+		r.user(func() { r.confirm(l, f.For) })
+	case StandDown:
+		r.user(func() { r.standDown(l, f.For) })
+	case Sicken:
+		r.user(func() { r.sicken(l, f.For) })
 	case LeaderCall:
 		r.user(func() { r.ask(l, f.For) })
 	case Listen:
@@ -107,8 +113,8 @@ func (r *play) resign(l *life, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	term, began := l.member.Term(), time.Now()
-	_ = l.member.Resign(ctx) // its error tells of the store
-	if term.Valid() {
+	err := l.member.Resign(ctx) // tells of the store, or of ctx
+	if term.Valid() && (err == nil || !r.Works) {
 		r.referee.fail("member %d leads term %d after it resigned", l.seat, term.Token())
 	}
 	if took := time.Since(began); took > limit {
@@ -137,7 +143,7 @@ func (r *play) replace(l *life, f Fault) {
 		began := time.Now()
 		l.cancel()
 		<-l.first.sub.Done()
-		if took := time.Since(began); took > 2*r.attempt() {
+		if took := time.Since(began); took > 2*r.attempt()+r.Drain {
 			r.referee.fail("member %d ended %v after its context", l.seat, took)
 		}
 	}

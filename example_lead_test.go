@@ -1,0 +1,105 @@
+package leadership_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/leadership-go/leadership"
+	"github.com/leadership-go/leadership/operators"
+	"github.com/leadership-go/leadership/sources/memory"
+)
+
+// Work runs while the member leads. When it closes, the work is told first, and the key is given back once it has returned.
+func ExampleMember_Lead() {
+	member, err := memory.NewClusterFactory(nil).Build(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var leading sync.WaitGroup
+	begun := make(chan struct{})
+	leading.Go(func() {
+		err := member.Lead(context.Background(), func(ctx context.Context, term leadership.Term) error {
+			fmt.Println("working under token", term.Token())
+			close(begun)
+			<-ctx.Done()
+			fmt.Println("finishing, because:", context.Cause(ctx), "- still valid:", term.Valid())
+			return nil
+		})
+		fmt.Println("Lead:", err)
+	})
+	<-begun
+	_ = member.Close()
+	leading.Wait()
+	// Output:
+	// working under token 1
+	// finishing, because: leadership: member closed - still valid: true
+	// Lead: leadership: member closed
+}
+
+// Before something that no fencing token can guard, ask the store.
+func ExampleMember_Confirm() {
+	member, err := memory.NewClusterFactory(nil).Build(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = member.Close() }()
+	_ = member.Lead(context.Background(), func(ctx context.Context, _ leadership.Term) error {
+		fmt.Println("leads:", member.Confirm(ctx))
+		go func() { _ = member.Close() }()
+		return nil
+	})
+	fmt.Println("closed:", member.Confirm(context.Background()))
+	// Output:
+	// leads: <nil>
+	// closed: leadership: not the leader
+}
+
+// A member makes room for another one, and does not take the key back for an hour.
+func ExampleMember_StandDown() {
+	ctx := context.Background()
+	store := memory.NewStore()
+	member, err := memory.NewClusterFactory(store).Build(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for m, err := range operators.OfStatus(member.AsObservable(), leadership.StatusElectedFirst).Seq(ctx) {
+		fmt.Println(m.Status, err)
+		break
+	}
+	fmt.Println(len(store.Candidates("services/cluster-app/leader")), member.IsLeader())
+	if err := member.StandDown(ctx, time.Hour); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(len(store.Candidates("services/cluster-app/leader")), member.IsLeader())
+	_ = member.Close()
+	// Output:
+	// elected.first <nil>
+	// 1 true
+	// 0 false
+}
+
+// A member that is not fit to lead does not stand, and says why.
+func ExampleClusterFactory_Health() {
+	member, err := memory.NewClusterFactory(nil).
+		Health(func(context.Context) error { return errors.New("the disk is full") }).
+		Build(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for m, err := range operators.OfStatus(member.AsObservable(), leadership.StatusError).Seq(context.Background()) {
+		fmt.Println(m.Err, err)
+		break
+	}
+	fmt.Println(member.IsLeader())
+	_ = member.Close()
+	// Output:
+	// leadership: unhealthy: the disk is full <nil>
+	// false
+}
