@@ -1,6 +1,7 @@
 package leadership
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -14,7 +15,8 @@ func (m *machine) mayStand() bool { return !m.busy && m.sick == nil && m.now.rea
 func (m *machine) stepAside() {
 	switch may := m.mayStand(); {
 	case m.phase == phaseOpening && !may && m.calls[opOpen].seq == 0:
-		m.phase, m.observed, m.stale = phaseAside, false, true
+		m.phase, m.observed = phaseAside, false
+		m.stale = !errors.Is(m.sick, errUnprobed) // the first probe may be about to let it stand
 	case m.phase == phaseAside && may:
 		m.drop()
 		m.phase, m.observed, m.stale = phaseOpening, false, false
@@ -49,6 +51,7 @@ func (m *machine) health(err error) {
 		return
 	}
 	err = fmt.Errorf("%w: %w", ErrUnhealthy, err)
+	m.stale = m.stale || m.phase == phaseAside
 	if m.phase == phaseLeading {
 		m.endTerm(err)
 	} else if m.phase != phaseClosed {
