@@ -40,6 +40,6 @@
 //
 // # Packages
 //
-// sources/consul, sources/etcd and sources/memory are the stores; operators holds the stream's operators and rx the bridge to rxgo; config reads settings from
+// sources/consul, sources/etcd and sources/memory are the stores; sources/http follows an election from outside; operators holds the stream's operators and rx the bridge to rxgo; config reads settings from
 // YAML and the environment; sources/sourcetest is the conformance suite for who writes a [Backend].
 package leadership
