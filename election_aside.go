@@ -25,12 +25,12 @@ func (m *machine) stepAside() {
 	}
 }
 
-// standDown ends candidacy and term for d.
+// standDown ends candidacy and term for d. Where a term is about to end, it waits for that.
 func (m *machine) standDown(d time.Duration) {
 	m.barredUntil = m.now.after(max(d, 0))
 	switch m.phase {
 	case phaseLeading:
-		if d > 0 {
+		if d > 0 || m.draining != nil {
 			m.endTerm(ErrStoodDown)
 			return
 		}

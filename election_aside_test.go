@@ -81,6 +81,22 @@ func TestStepAside(t *testing.T) {
 				d.t.Errorf("leads %v, StandDown returned %v", d.leads(), d.last.released)
 			}
 		}},
+		{"a leader that is allowed to stand while its work is returning still gives the key back first", nil, func(d *script) {
+			d.elected()
+			d.busy = true
+			d.standDown(60)
+			d.standDown(0)
+			if d.last.released {
+				d.t.Error("StandDown returned while the term stood")
+			}
+			d.busy = false
+			d.at(1)
+			d.expect("notelected", "relegation: stood down")
+			d.answer(opRelease, reply{})
+			if !d.last.released {
+				d.t.Error("StandDown did not return")
+			}
+		}},
 		{"failure 9: a leader that turns out to be sick is relegated, and stands again when it is well", nil, func(d *script) {
 			d.elected()
 			d.health(errSick)

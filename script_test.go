@@ -28,6 +28,7 @@ type script struct {
 	open  map[op]request
 	told  []string
 	last  effects
+	busy  bool // work runs
 }
 
 func newScript(t *testing.T, r rules) *script {
@@ -39,7 +40,7 @@ func newScript(t *testing.T, r rules) *script {
 // do takes one step.
 func (d *script) do(in input) {
 	d.t.Helper()
-	in.now = d.now
+	in.now, in.busy = d.now, d.busy
 	d.s, d.last = step(d.rules, d.s, in)
 	for _, m := range d.last.messages {
 		d.told = append(d.told, brief(m))

@@ -85,7 +85,11 @@ func (w *world) heal() {
 // settle checks that somebody leads in time after the last fault and its aftermath, and that this lasts.
 func (w *world) settle() {
 	w.run(w.now + w.plan.ttl) // who led may have missed too much
-	if !w.runUntil(w.now+w.plan.recovery(), func() bool { return w.leader() != nil }) && len(w.errs) == 0 {
+	stays := func() bool {    // who closes or resigns still leads until its work has returned, a drain time later
+		m := w.leader()
+		return m != nil && m.s.draining == nil
+	}
+	if !w.runUntil(w.now+w.plan.recovery(), stays) && len(w.errs) == 0 {
 		w.violated("nobody leads %v after the last fault", w.plan.ttl+w.plan.recovery())
 	}
 	first := w.leader()
