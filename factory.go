@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -23,6 +24,10 @@ const (
 // Connect checks these, with [InvalidConfig]. It does not wait for the store.
 type Connect func(Config) (Backend, error)
 
+// Layer puts something of its own around a backend: measurements, faults for a test. cfg is complete and checked. What it returns has to keep
+// the rules of [Backend], as the one within does.
+type Layer func(cfg Config, within Backend) Backend
+
 // ClusterFactory builds members. Its methods set what to build and return the factory itself, so that they chain; none of them
 // checks anything: Build does. A factory may build many members. It is not safe for concurrent use while it is being set.
 type ClusterFactory struct {
@@ -35,6 +40,7 @@ type ClusterFactory struct {
 	sessionID  string
 	sessionTTL time.Duration
 	probe      HealthProbe
+	layers     []Layer
 }
 
 // NewClusterFactory returns a factory whose members stand at the store that connect reaches. It is for who writes a source; the
@@ -70,6 +76,12 @@ func (f *ClusterFactory) Session(id string, ttl time.Duration) *ClusterFactory {
 // member is taken for fit.
 func (f *ClusterFactory) Health(probe HealthProbe) *ClusterFactory { f.probe = probe; return f }
 
+// Wrap puts layer around the backend of each member, in either mode; the layer of a later call lies outside.
+func (f *ClusterFactory) Wrap(layer Layer) *ClusterFactory {
+	f.layers = append(f.layers, layer)
+	return f
+}
+
 // Build checks all settings and starts a member, which stands for election until Close or the end of ctx. It does not wait
 // for the store: one that cannot be reached shows as error messages, while candidacy goes on.
 // Every error wraps [ErrInvalidConfig] or comes from the source, and nothing is left running then.
@@ -102,9 +114,15 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 	if connect == nil {
 		return nil, InvalidConfig("connect", "nil", "must be given in mode multi")
 	}
+	if slices.ContainsFunc(f.layers, func(l Layer) bool { return l == nil }) {
+		return nil, InvalidConfig("layer", "nil", "must not be nil")
+	}
 	backend, err := connect(cfg)
 	if err != nil {
 		return nil, err
+	}
+	for _, layer := range f.layers {
+		backend = layer(cfg, backend)
 	}
 	values := context.WithoutCancel(ctx)
 	log := newJournal(values, f.debug, f.logger, cfg)

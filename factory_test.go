@@ -45,6 +45,50 @@ func TestSingleMode(t *testing.T) {
 	})
 }
 
+// told is a layer that writes down which calls come by.
+type told struct {
+	leadership.Backend
+	name  string
+	calls *[]string
+}
+
+func (l told) Observe(ctx context.Context, key string) (leadership.Observation, error) {
+	*l.calls = append(*l.calls, l.name)
+	return l.Backend.Observe(ctx, key)
+}
+
+func TestLayersLieAroundTheBackend(t *testing.T) {
+	var calls []string
+	layer := func(name string) leadership.Layer {
+		return func(cfg leadership.Config, within leadership.Backend) leadership.Backend {
+			if cfg.Session.TTL != 15*time.Second {
+				t.Errorf("the settings came without their defaults: %+v", cfg)
+			}
+			return told{within, name, &calls}
+		}
+	}
+	for _, mode := range []leadership.Mode{leadership.ModeSingle, leadership.ModeMulti} {
+		calls = nil
+		m, err := memory.NewClusterFactory(memory.NewStore()).Mode(mode).Wrap(layer("inner")).Wrap(layer("outer")).Build(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		calls = nil
+		if _, err := m.Leader(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Join(calls, " "); got != "outer inner" {
+			t.Errorf("mode %s: %q came by, want the outer layer first", mode, got)
+		}
+	}
+	if _, err := memory.NewClusterFactory(memory.NewStore()).Wrap(nil).Build(t.Context()); !errors.Is(err, leadership.ErrInvalidConfig) {
+		t.Errorf("a nil layer: %v", err)
+	}
+}
+
 func TestDebugLog(t *testing.T) {
 	logged := func(t *testing.T, set func(*leadership.ClusterFactory)) string {
 		t.Helper()
