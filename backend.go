@@ -39,6 +39,14 @@ type Backend interface {
 	// does not know the session (which is no error), otherwise its whole TTL. What is left of the TTL MUST NOT be told: a
 	// renewal may be under way whose sender has already read the key.
 	Lifetime(ctx context.Context, session string) (time.Duration, error)
+	// Candidates lists who stands for key: the holder first, then who waits, in the order of succession where the store has one. Where
+	// the store does not know who waits, it is the holder, and what can be told from sessions.
+	Candidates(ctx context.Context, key string) ([]Candidate, error)
+	// Watch blocks, for who does not stand, until another one may hold key since seen was read. It returns nil then, and spurious
+	// returns are allowed, when candidates come and go as well. What is said at [Session.Watch] about errors holds here, too.
+	Watch(ctx context.Context, key string, seen Observation) error
+	// Traits says what complete settings mean at this store. It does not ask the store.
+	Traits(cfg Config) Traits
 	// Close frees what the backend itself made (connections, a client of its own), not a client it was given.
 	// Sessions are closed before.
 	Close() error
@@ -68,6 +76,10 @@ type Session interface {
 	// a session id. It is nil where the session held the key but its member never believed: then no resignation may show.
 	// Resigning without standing is no error.
 	Resign(ctx context.Context, key string, vote []byte) error
+	// Transfer gives key back as Resign does, and to heir: the session that heir names holds key next, and nobody in between. heir is the vote
+	// that it stands with. Where heir does not stand for key, or its turn can't be brought forward, [ErrNoCandidate] says so and nothing has changed. Only
+	// a session that holds key may transfer it.
+	Transfer(ctx context.Context, key string, vote []byte, heir Vote) error
 	// Close resigns nothing. It ends the session at the store, so that everything still held under it is freed;
 	// an attached session is left alone. Closing a session that the store no longer knows is no error.
 	Close(ctx context.Context) error
@@ -100,6 +112,36 @@ type Holder struct {
 	Value []byte
 }
 
+// Candidate is who stands for a key.
+type Candidate struct {
+	// Session is the id of the session that it stands with.
+	Session string `json:"session"`
+	// ServiceID is the instance that it belongs to, "" where that is not known: somebody else's client may stand in a line, too.
+	ServiceID string `json:"serviceId"`
+}
+
+// Traits are what [ClusterFactory.Explain] has to know of a store.
+type Traits struct {
+	// Store is the store's name, "Consul".
+	Store string
+	// TTL is what the store grants where session.ttl is asked for.
+	TTL time.Duration
+	// Linger is how much longer than its TTL the store may keep a session that is no longer renewed.
+	Linger time.Duration
+	// LockDelay is for how long nobody gets the key after the session of its holder has ended.
+	LockDelay time.Duration
+	// Polls says that nothing tells of changes: candidates find out when they read.
+	Polls bool
+	// CampaignRequests is how many requests a candidate sends where it reads the key at the vote frequency.
+	CampaignRequests int
+	// Assumes are clauses that say what "never two leaders" rests on at this store, beyond what every election assumes.
+	Assumes []string
+	// Notes are clauses that say what else can keep an election without a leader.
+	Notes []string
+	// Risks are clauses, each about one setting that makes an election at this store less safe, or less lively, than it could be.
+	Risks []string
+}
+
 // The errors that this package and its backends report. Test for them with [errors.Is]; the store's own error stays
 // in the chain.
 var (
@@ -117,6 +159,8 @@ var (
 	ErrLeaseExpired = errors.New("leadership: lease expired")
 	// ErrResigned: the member gave its term up through Resign.
 	ErrResigned = errors.New("leadership: resigned")
+	// ErrNoCandidate: who is to lead next does not stand, or can't be given the key.
+	ErrNoCandidate = errors.New("leadership: no such candidate")
 	// ErrNotLeader: the member does not lead.
 	ErrNotLeader = errors.New("leadership: not the leader")
 	// ErrStoodDown: the member gave its term up through StandDown.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 )
 
@@ -135,9 +136,7 @@ func (c *caller) release(ctx context.Context, r request, session Session, inUse 
 	if r.sign {
 		sign = c.member.vote("").Encode()
 	}
-	first, cancel := context.WithTimeout(ctx, r.limit/2) // so that Close is sent even if Resign gets no answer
-	err := session.Resign(first, c.member.key, sign)
-	cancel()
+	err := c.giveBack(ctx, r, session, sign)
 	if r.keep || errors.Is(err, ErrSessionLost) {
 		return err
 	}
@@ -145,4 +144,20 @@ func (c *caller) release(ctx context.Context, r request, session Session, inUse 
 		return closed
 	}
 	return err
+}
+
+// giveBack gives the key to the heir, if there is one, and otherwise, or where that fails, to whoever waits.
+func (c *caller) giveBack(ctx context.Context, r request, session Session, sign []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, r.limit/2) // so that Close is sent even if Resign gets no answer
+	defer cancel()
+	if r.heir != (Vote{}) {
+		first, done := context.WithTimeout(ctx, r.limit/4)
+		err := session.Transfer(first, c.member.key, sign, r.heir)
+		done()
+		if err == nil {
+			return nil
+		}
+		c.member.log.write("Failed to transfer", slog.Any("error", err))
+	}
+	return session.Resign(ctx, c.member.key, sign)
 }

@@ -76,6 +76,7 @@ type state struct {
 
 	busy      bool    // work of a term runs
 	draining  error   // why the term ends once no work runs any more; nil: it does not
+	heir      Vote    // who is to lead after the term; the zero Vote: whoever waits
 	drainedBy instant // by then the work has returned, or is waited for no longer
 	overrun   bool    // it was waited for in vain
 
@@ -125,7 +126,7 @@ func newState(r rules, attach bool, seed uint64) state {
 //  6. While work of a term runs, key and session are not given back before it has returned or the drain time is over; nor does the
 //     member stand before it has returned.
 //
-// docs/model/election.pml has these rules as well, for spin to search; docs/model/README.md lists where the two differ, as D1 to D13.
+// docs/model/election.pml has these rules as well, for spin to search; docs/model/README.md lists where the two differ, as D1 to D14.
 func step(r rules, s state, in input) (state, effects) {
 	m := machine{rules: r, state: s, now: in.now}
 	m.busy = in.busy
@@ -136,7 +137,7 @@ func step(r rules, s state, in input) (state, effects) {
 	case inReply:
 		m.reply(in.reply)
 	case inResign:
-		m.resign()
+		m.resign(in.heir)
 	case inClose:
 		m.close()
 	case inFailed:
@@ -334,7 +335,7 @@ func (m *machine) believe() {
 	if !m.proven() || m.now.reached(m.renewed.after(m.lease)) {
 		return
 	}
-	m.phase, m.expiry, m.lastErr = phaseLeading, m.renewed.after(m.lease), nil
+	m.phase, m.expiry, m.lastErr, m.heir = phaseLeading, m.renewed.after(m.lease), nil, Vote{}
 	m.nextVote = m.now.after(m.frequency)
 	m.fx.term = termStart
 	m.send(
@@ -402,9 +403,10 @@ func (m *machine) leave() {
 }
 
 // resign gives up the term. The member stands again after a vote period, behind whoever waits now.
-func (m *machine) resign() {
+func (m *machine) resign(heir Vote) {
 	switch m.phase {
 	case phaseLeading:
+		m.heir = heir
 		m.endTerm(ErrResigned)
 	case phaseClaiming:
 		m.notBefore[opCampaign] = m.now.after(m.frequency)

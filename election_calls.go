@@ -112,6 +112,9 @@ func (m *machine) request(o op) {
 		req.session = m.asking
 	case opRelease:
 		req.sign, req.given, req.keep = m.token != 0, m.adopted, m.adopted && !m.closing
+		if req.sign {
+			req.heir = m.heir
+		}
 	case opCount:
 	}
 	m.fx.requests = append(m.fx.requests, req)

@@ -86,43 +86,9 @@ func (f *ClusterFactory) Wrap(layer Layer) *ClusterFactory {
 // for the store: one that cannot be reached shows as error messages, while candidacy goes on.
 // Every error wraps [ErrInvalidConfig] or comes from the source, and nothing is left running then.
 func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
-	var cfg Config
-	if f.config != nil {
-		cfg = *f.config
-	}
-	if f.attach {
-		if f.sessionID == "" {
-			return nil, InvalidConfig("session id", `""`, "must not be empty")
-		}
-		if f.sessionTTL <= 0 {
-			return nil, InvalidConfig("session ttl", f.sessionTTL, "must be positive")
-		}
-		cfg.Session.TTL = f.sessionTTL
-	}
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, err
-	}
-	connect := f.connect
-	switch f.mode {
-	case ModeMulti:
-	case ModeSingle:
-		connect = connectSolo
-	default:
-		return nil, InvalidConfig("mode", fmt.Sprintf("%q", f.mode), `must be "single" or "multi"`)
-	}
-	if connect == nil {
-		return nil, InvalidConfig("connect", "nil", "must be given in mode multi")
-	}
-	if slices.ContainsFunc(f.layers, func(l Layer) bool { return l == nil }) {
-		return nil, InvalidConfig("layer", "nil", "must not be nil")
-	}
-	backend, err := connect(cfg)
+	cfg, backend, err := f.prepare()
 	if err != nil {
 		return nil, err
-	}
-	for _, layer := range f.layers {
-		backend = layer(cfg, backend)
 	}
 	values := context.WithoutCancel(ctx)
 	log := newJournal(values, f.debug, f.logger, cfg)
@@ -156,6 +122,49 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 	}
 	go m.run(newState(m.rules, f.attach, rand.Uint64()), f.probe, context.AfterFunc(ctx, m.beginClose)) //nolint:contextcheck // the loop outlives ctx: it gives key and session back with a context of its own
 	return m, nil
+}
+
+// prepare checks all settings and makes the backend.
+func (f *ClusterFactory) prepare() (Config, Backend, error) {
+	var cfg Config
+	if f.config != nil {
+		cfg = *f.config
+	}
+	if f.attach {
+		if f.sessionID == "" {
+			return Config{}, nil, InvalidConfig("session id", `""`, "must not be empty")
+		}
+		if f.sessionTTL <= 0 {
+			return Config{}, nil, InvalidConfig("session ttl", f.sessionTTL, "must be positive")
+		}
+		cfg.Session.TTL = f.sessionTTL
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return Config{}, nil, err
+	}
+	connect := f.connect
+	switch f.mode {
+	case ModeMulti:
+	case ModeSingle:
+		connect = connectSolo
+	default:
+		return Config{}, nil, InvalidConfig("mode", fmt.Sprintf("%q", f.mode), `must be "single" or "multi"`)
+	}
+	if connect == nil {
+		return Config{}, nil, InvalidConfig("connect", "nil", "must be given in mode multi")
+	}
+	if slices.ContainsFunc(f.layers, func(l Layer) bool { return l == nil }) {
+		return Config{}, nil, InvalidConfig("layer", "nil", "must not be nil")
+	}
+	backend, err := connect(cfg)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	for _, layer := range f.layers {
+		backend = layer(cfg, backend)
+	}
+	return cfg, backend, nil
 }
 
 // defaultLogger is where Debug logs to if nothing else is said.

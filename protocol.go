@@ -32,6 +32,7 @@ type request struct {
 	sign    bool        // opRelease: leave the sign of a leader that resigned
 	given   bool        // opRelease: the session is not ours to end
 	keep    bool        // opRelease: resign only
+	heir    Vote        // opRelease: who is to hold the key next; the zero Vote: whoever waits
 }
 
 // reply is how a request ended.
@@ -68,6 +69,7 @@ type input struct {
 	reply reply
 	err   error         // inFailed: of the work; inHealth: why it is sick, nil when it is well
 	wait  time.Duration // inStandDown: for how long
+	heir  Vote          // inResign: who is to lead next
 	keep  bool          // inFailed: lead on
 }
 

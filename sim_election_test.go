@@ -65,6 +65,17 @@ func (l *simLine) ended(s *simSession) {
 	}
 }
 
+// transfer passes over who stands between: those have to stand again.
+func (l *simLine) transfer(s, heir *simSession, sign bool) bool {
+	at := l.place(heir)
+	if at <= 0 || l.place(s) != 0 {
+		return false
+	}
+	l.line = slices.Delete(l.line, 0, at)
+	l.line[0].before = former{s.id, sign}
+	return true
+}
+
 func (l *simLine) swept(*simSession) {}
 
 func (l *simLine) leave(s *simSession, sign bool) bool {
@@ -147,6 +158,17 @@ func (k *simKey) withdraw(s *simSession, sign bool) bool {
 	}
 	k.owner, k.named, k.signed, k.signer = nil, "", sign, s
 	k.index++
+	return true
+}
+
+// transfer is a release and an acquisition in one transaction.
+func (k *simKey) transfer(s, heir *simSession, sign bool) bool {
+	if k.owner != s || heir == s {
+		return false
+	}
+	k.owner, k.named, k.signed, k.before = heir, "", false, former{"", sign}
+	k.index++
+	k.token = k.index
 	return true
 }
 

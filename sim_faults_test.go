@@ -185,6 +185,10 @@ func (w *world) strikeOnce(f fault, m *simMember) {
 		m.start(f.lasts / 4)
 	case faultResign:
 		w.giveUp(m, input{kind: inResign})
+	case faultTransfer:
+		if heir := w.members[int(f.extent*float64(len(w.members)))].session; heir != nil {
+			w.giveUp(m, input{kind: inResign, heir: Vote{SessionID: heir.id}})
+		}
 	case faultStandDown:
 		w.giveUp(m, input{kind: inStandDown, wait: f.lasts})
 	case faultClose:

@@ -60,6 +60,7 @@ const (
 	faultClockStep                    // its wall clock, where that stands in for the boot clock, is put forward or back
 	faultKill                         // the process ends, and another takes its place
 	faultResign                       // the user resigns
+	faultTransfer                     // the user has the member give the key to another
 	faultStandDown                    // the user has the member stand down for a while
 	faultSick                         // the member's health probe fails
 	faultClose                        // the user closes the member, and another takes its place
@@ -82,7 +83,7 @@ const (
 func (k faultKind) String() string {
 	return [faultCount]string{
 		"cut up", "cut down", "cut", "loss", "slow", "double", "echo", "reset", "denied", "deaf watch", "pause", "suspend", "clock step", "kill",
-		"resign", "stand down", "sick", "close", "lapsed", "store down", "store leader", "delete key", "end session", "end waiter", "overwrite", "check", "depose", "overtake", "blind", "twin", "depose both",
+		"resign", "transfer", "stand down", "sick", "close", "lapsed", "store down", "store leader", "delete key", "end session", "end waiter", "overwrite", "check", "depose", "overtake", "blind", "twin", "depose both",
 	}[k]
 }
 

@@ -57,6 +57,8 @@ type simElection interface {
 	read(s *simSession) Observation
 	// withdraw is Resign; it reports whether anything changed.
 	withdraw(s *simSession, sign bool) bool
+	// transfer gives what s holds to heir; it reports false, and changes nothing, where that can't be.
+	transfer(s, heir *simSession, sign bool) bool
 	// swept is what a session that was closed leaves behind no longer.
 	swept(s *simSession)
 	// ended frees what s holds.
@@ -223,14 +225,15 @@ func (s *simStore) ask(r request, own *simSession, holding uint64, sign bool, an
 		}
 		answer(reply{})
 	case opRelease:
-		s.resign(own, holding, sign)
+		s.resign(own, holding, sign, s.sessions[r.heir.SessionID])
 		answer(reply{})
 	case opCount:
 	}
 }
 
-// resign is the first half of a release; end is the second. It names the holding that it ends, lest it end a later one when it is late.
-func (s *simStore) resign(own *simSession, holding uint64, sign bool) {
+// resign is the first half of a release, in favour of heir, if that is there; end is the second. It names the holding that it ends, lest it end
+// a later one when it is late.
+func (s *simStore) resign(own *simSession, holding uint64, sign bool, heir *simSession) {
 	h, token := s.election.holder()
 	if own.given && h == own && token != holding {
 		return
@@ -238,7 +241,7 @@ func (s *simStore) resign(own *simSession, holding uint64, sign bool) {
 	if own.alive && h == own {
 		s.w.mustNotBelieve(own, "it gave the key back")
 	}
-	if own.alive && s.election.withdraw(own, sign) {
+	if own.alive && (heir != nil && heir.alive && s.election.transfer(own, heir, sign) || s.election.withdraw(own, sign)) {
 		s.touch()
 	}
 }

@@ -36,6 +36,22 @@ func (s *solo) Observe(context.Context, string) (Observation, error) {
 
 func (s *solo) Lifetime(context.Context, string) (time.Duration, error) { return 0, nil }
 
+func (s *solo) Candidates(context.Context, string) ([]Candidate, error) {
+	value := s.value.Load()
+	if value == nil {
+		return nil, nil
+	}
+	vote, err := ParseVote(*value)
+	return []Candidate{{Session: soloID, ServiceID: vote.ServiceID}}, err
+}
+
+func (s *solo) Watch(ctx context.Context, _ string, _ Observation) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (s *solo) Traits(Config) Traits { return Traits{Store: "single mode"} }
+
 func (s *solo) Close() error { return nil }
 
 // soloSession is the session of single mode: it never ends by itself.
@@ -56,14 +72,15 @@ func (s *soloSession) Campaign(ctx context.Context, key string, value []byte) (O
 	return s.store.Observe(ctx, key)
 }
 
-func (s *soloSession) Watch(ctx context.Context, _ string, _ Observation) error {
-	<-ctx.Done()
-	return context.Cause(ctx)
+func (s *soloSession) Watch(ctx context.Context, key string, seen Observation) error {
+	return s.store.Watch(ctx, key, seen)
 }
 
 func (s *soloSession) Resign(context.Context, string, []byte) error {
 	s.store.value.Store(nil)
 	return nil
 }
+
+func (s *soloSession) Transfer(context.Context, string, []byte, Vote) error { return ErrNoCandidate }
 
 func (s *soloSession) Close(context.Context) error { return nil }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,6 +32,35 @@ func (s *etcdStore) stock(t *testing.T, key string) (*concurrency.Election, *con
 func TestEtcdInterop(t *testing.T) {
 	t.Parallel()
 	store := startEtcd(t, etcdserver.Options{})
+
+	t.Run("a member does not hand over past a waiting concurrency.Election, which would not look whether it still stands", func(t *testing.T) {
+		_, holder := store.candidate(t, time.Minute)
+		seen := etcdCampaign(t, holder, "stock between")
+		election, _ := store.stock(t, "stock between")
+		elected := make(chan error, 1)
+		go func() { elected <- election.Campaign(etcdSoon(t), "stock") }()
+		for n := 0; n < 2; time.Sleep(10 * time.Millisecond) {
+			var err error
+			if n, err = store.candidates(etcdSoon(t), "stock between"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, heir := store.candidate(t, time.Minute)
+		etcdCampaign(t, heir, "stock between")
+		vote := leadership.Vote{SessionID: heir.ID()}
+		if err := holder.Transfer(etcdSoon(t), "stock between", leadership.Vote{}.Encode(), vote); !errors.Is(err, leadership.ErrNoCandidate) {
+			t.Errorf("Transfer: %v", err)
+		}
+		if now := etcdCampaign(t, holder, "stock between"); now.Holder.Token != seen.Holder.Token {
+			t.Errorf("the holder is %+v", now.Holder)
+		}
+		if err := holder.Resign(etcdSoon(t), "stock between", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-elected; err != nil {
+			t.Error(err)
+		}
+	})
 
 	t.Run("a member waits behind concurrency.Election, and takes over", func(t *testing.T) {
 		election, session := store.stock(t, "stock first")

@@ -286,6 +286,29 @@ func (b *linked) Lifetime(ctx context.Context, id string) (time.Duration, error)
 	})
 }
 
+func (b *linked) Candidates(ctx context.Context, key string) ([]leadership.Candidate, error) {
+	return send(ctx, b.Link, false, func(ctx context.Context) ([]leadership.Candidate, error) {
+		return b.store.Candidates(ctx, key)
+	})
+}
+
+func (b *linked) Watch(ctx context.Context, key string, seen leadership.Observation) error {
+	return b.watch(ctx, func(ctx context.Context) error { return b.store.Watch(ctx, key, seen) })
+}
+
+// watch is a watch of the store's, which may return for nothing.
+func (b *linked) watch(ctx context.Context, perform func(context.Context) error) error {
+	_, err := send(ctx, b.Link, true, func(ctx context.Context) (struct{}, error) {
+		if _, spurious := b.has(Spurious); spurious {
+			return struct{}{}, nil
+		}
+		return struct{}{}, perform(ctx)
+	})
+	return err
+}
+
+func (b *linked) Traits(cfg leadership.Config) leadership.Traits { return b.store.Traits(cfg) }
+
 func (b *linked) Close() error { return b.store.Close() }
 
 type linkedSession struct {
@@ -307,13 +330,11 @@ func (s *linkedSession) Campaign(ctx context.Context, key string, value []byte) 
 }
 
 func (s *linkedSession) Watch(ctx context.Context, key string, seen leadership.Observation) error {
-	_, err := send(ctx, s.Link, true, func(ctx context.Context) (struct{}, error) {
-		if _, spurious := s.has(Spurious); spurious {
-			return struct{}{}, nil
-		}
-		return struct{}{}, s.inner.Watch(ctx, key, seen)
-	})
-	return err
+	return s.watch(ctx, func(ctx context.Context) error { return s.inner.Watch(ctx, key, seen) })
+}
+
+func (s *linkedSession) Transfer(ctx context.Context, key string, vote []byte, heir leadership.Vote) error {
+	return s.do(ctx, func(ctx context.Context) error { return s.inner.Transfer(ctx, key, vote, heir) })
 }
 
 func (s *linkedSession) Resign(ctx context.Context, key string, vote []byte) error {

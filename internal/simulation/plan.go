@@ -37,6 +37,7 @@ const (
 	Overwrite    Kind = "overwrite value" // an operator writes into the key
 
 	ResignCall  Kind = "resign"                 // Member.Resign
+	TransferTo  Kind = "transfer"               // Member.TransferTo another one
 	CloseCall   Kind = "close"                  // Member.Close, and a new member after For
 	EndContext  Kind = "end context"            // of Build; a new member after For
 	LeaderCall  Kind = "ask leader"             // Member.Leader
@@ -130,7 +131,7 @@ type Menu struct {
 // UserKinds are the faults that need no world: what users do.
 func UserKinds() []Kind {
 	return []Kind{
-		ResignCall, CloseCall, EndContext, LeaderCall, ConfirmCall, StandDown, Sicken,
+		ResignCall, TransferTo, CloseCall, EndContext, LeaderCall, ConfirmCall, StandDown, Sicken,
 		Listen, ListenBrief, ListenSlow, ListenStuck, ListenPanic, MeddleWith,
 	}
 }

@@ -100,10 +100,13 @@ func Play(p Plan, w World, o Options) (Report, error) {
 	return r.report(took), r.referee.failed()
 }
 
+// name is the instance that sits at seat i.
+func (r *play) name(i int) string { return fmt.Sprintf("node-%d", i) }
+
 // build has a new member sit down.
 func (r *play) build(i int, attached bool) {
 	cfg := leadership.Config{
-		ServiceName: "simulated", ServiceID: fmt.Sprintf("node-%d", i),
+		ServiceName: "simulated", ServiceID: r.name(i),
 		Session:  leadership.SessionConfig{TTL: r.TTL, Refresh: r.Refresh, Drift: r.Drift},
 		Election: leadership.ElectionConfig{Frequency: r.Frequency, Delay: r.Delay, TakeoverDelay: r.Takeover},
 		Lead:     leadership.LeadConfig{Drain: r.Drain},

@@ -93,6 +93,12 @@ func (p *probe) Lifetime(ctx context.Context, id string) (time.Duration, error) 
 	return p.Backend.Lifetime(ctx, id)
 }
 
+func (p *probe) Candidates(ctx context.Context, key string) ([]leadership.Candidate, error) {
+	p.begin()
+	defer p.end()
+	return p.Backend.Candidates(ctx, key)
+}
+
 type probedSession struct {
 	*probe
 	leadership.Session
@@ -120,6 +126,14 @@ func (s *probedSession) Watch(ctx context.Context, key string, seen leadership.O
 	s.begin()
 	defer s.end()
 	return s.Session.Watch(ctx, key, seen)
+}
+
+func (s *probedSession) Transfer(ctx context.Context, key string, vote []byte, heir leadership.Vote) error {
+	s.begin()
+	defer s.end()
+	s.referee.givesBack(s.seat, "transfers the key")
+	s.referee.outlives(s.seat, "transfers the key")
+	return s.Session.Transfer(ctx, key, vote, heir)
 }
 
 func (s *probedSession) Resign(ctx context.Context, key string, vote []byte) error {

@@ -19,6 +19,8 @@ func (r *play) use(f Fault) bool {
 	switch f.Kind { //nolint:exhaustive // the other faults are the world's
 	case ResignCall:
 		r.user(func() { r.resign(l, f.For) })
+	case TransferTo:
+		r.user(func() { r.transfer(l, r.name((f.Member+1+int(f.Arg))%r.Members), f.For) })
 	case CloseCall, EndContext:
 		r.user(func() { r.replace(l, f) })
 	case ConfirmCall:
@@ -119,6 +121,20 @@ func (r *play) resign(l *life, limit time.Duration) {
 	}
 	if took := time.Since(began); took > limit {
 		r.referee.fail("Resign of member %d took %v, and its context lasted for %v", l.seat, took, limit)
+	}
+}
+
+// transfer calls TransferTo.
+func (r *play) transfer(l *life, serviceID string, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), asked{}, true), limit)
+	defer cancel()
+	term, began := l.member.Term(), time.Now()
+	err := l.member.TransferTo(ctx, serviceID)
+	if term.Valid() && err == nil {
+		r.referee.fail("member %d leads term %d after it gave the key to %s", l.seat, term.Token(), serviceID)
+	}
+	if took := time.Since(began); took > limit {
+		r.referee.fail("TransferTo of member %d took %v, and its context lasted for %v", l.seat, took, limit)
 	}
 }
 

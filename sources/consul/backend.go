@@ -121,6 +121,18 @@ func (b *backend) Lifetime(ctx context.Context, id string) (time.Duration, error
 	return ttl, nil
 }
 
+// Traits are those of Consul, whose servers end a session up to twice its TTL after the last renewal.
+func (b *backend) Traits(cfg leadership.Config) leadership.Traits {
+	return leadership.Traits{
+		Store:            "Consul",
+		TTL:              cfg.Session.TTL,
+		Linger:           cfg.Session.TTL,
+		LockDelay:        b.delay(cfg.Session.TTL),
+		CampaignRequests: 2,
+		Notes:            []string{"a change of Consul's own leader gives every session twice its TTL again"},
+	}
+}
+
 // Close closes idle connections. A client that was given stays as it is.
 func (b *backend) Close() error {
 	if b.transport != nil {

@@ -84,7 +84,9 @@ func (s *session) recognize(entry *api.KVPair, o leadership.Observation) leaders
 	p := place{s.id, entry.Key}
 	if _, ok := s.backend.recall(entry); !ok {
 		s.backend.forget(p)
-		s.backend.remember(p, holding{token: entry.ModifyIndex, createIndex: entry.CreateIndex, lockIndex: entry.LockIndex})
+		given := entry.Flags == flagGiven
+		s.backend.remember(p, holding{token: entry.ModifyIndex, createIndex: entry.CreateIndex, lockIndex: entry.LockIndex, resigned: given})
+		o.Resigned = given
 	}
 	s.unleave(entry.Key)
 	return o

@@ -50,7 +50,7 @@ func connect(cfg leadership.Config, opts []Option) (leadership.Backend, error) {
 		return nil, err
 	}
 	if s.sessionName == "" {
-		s.sessionName = fmt.Sprintf("leadership %s %s", cfg.Key(), cfg.ServiceID)
+		s.sessionName = nameOf(cfg.Key()) + cfg.ServiceID
 	}
 	if err := s.checkTTL("session.ttl", cfg.Session.TTL); err != nil {
 		return nil, err

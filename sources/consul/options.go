@@ -86,5 +86,6 @@ func WithLockDelay(d time.Duration) Option { return func(s *settings) { s.lockDe
 // WithMinTTL sets the least TTL that is accepted, for servers whose session_ttl_min is not the usual 10 s.
 func WithMinTTL(d time.Duration) Option { return func(s *settings) { s.minTTL = d } }
 
-// WithSessionName sets the name of the sessions, which only people read. Default: election and instance.
+// WithSessionName sets the name of the sessions. Default: election and instance, by which [leadership.Member.TransferTo] and
+// [leadership.ClusterFactory.Observer] find those who wait; under another name nobody finds this member.
 func WithSessionName(name string) Option { return func(s *settings) { s.sessionName = name } }

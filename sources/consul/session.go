@@ -54,7 +54,7 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	}
 	s.backend.forget(place{s.id, key})
 	earlier, leftBefore := s.leave(key, sign{value: vote})
-	entry, verdict, err := s.release(ctx, key, vote)
+	entry, verdict, err := s.release(ctx, "release key "+key, key, vote)
 	switch {
 	case err != nil:
 		return err // the sign may be there: Close looks
@@ -71,13 +71,12 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	return nil
 }
 
-// release is the transaction of Resign. An own session is destroyed afterwards: one that is carried out late does nothing then. An attached one lives on
+// release is the transaction of Resign, and, with what then happens to the key, of Transfer. An own session is destroyed afterwards: one that is carried out late does nothing then. An attached one lives on
 // and may hold the key again by that time, so that the transaction names the index of the holding that it is to end.
-func (s *session) release(ctx context.Context, key string, vote []byte) (*api.KVPair, verdict, error) {
-	what := "release key " + key
-	unlock := &api.KVTxnOp{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}
+func (s *session) release(ctx context.Context, what, key string, vote []byte, then ...*api.KVTxnOp) (*api.KVPair, verdict, error) {
+	ops := append([]*api.KVTxnOp{{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}}, then...)
 	if !s.attached {
-		return s.backend.transact(ctx, what, unlock)
+		return s.backend.transact(ctx, what, ops...)
 	}
 	for range maxRaces {
 		state, err := s.backend.readKey(ctx, key)
@@ -87,7 +86,8 @@ func (s *session) release(ctx context.Context, key string, vote []byte) (*api.KV
 		if state.entry == nil || state.entry.Session != s.id {
 			return nil, verdictNotHeld, nil
 		}
-		entry, verdict, err := s.backend.transact(ctx, what, &api.KVTxnOp{Verb: api.KVCheckIndex, Key: key, Index: state.entry.ModifyIndex}, unlock)
+		guard := &api.KVTxnOp{Verb: api.KVCheckIndex, Key: key, Index: state.entry.ModifyIndex}
+		entry, verdict, err := s.backend.transact(ctx, what, append([]*api.KVTxnOp{guard}, ops...)...)
 		if err != nil || entry != nil || verdict != verdictMoved {
 			return entry, verdict, err
 		}

@@ -25,6 +25,11 @@ const (
 // An index that went backwards, as after the restoration of a snapshot, makes the next query start
 // without one, as Consul's documentation asks; indexes from before say nothing then, the content decides.
 func (s *session) Watch(ctx context.Context, key string, seen leadership.Observation) error {
+	return s.backend.Watch(ctx, key, seen)
+}
+
+// Watch is that of any session: Consul knows of no line in which it would stand.
+func (b *backend) Watch(ctx context.Context, key string, seen leadership.Observation) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
@@ -33,7 +38,7 @@ func (s *session) Watch(ctx context.Context, key string, seen leadership.Observa
 	pause := leastPause
 	for {
 		asked := time.Now()
-		state, err := s.backend.awaitKey(ctx, key, index, watchWait)
+		state, err := b.awaitKey(ctx, key, index, watchWait)
 		if err != nil {
 			return err
 		}

@@ -187,6 +187,18 @@ func (b *backend) Observe(ctx context.Context, key string) (leadership.Observati
 	return leadership.Observation{Holder: holder(prefix, first), Revision: uint64(at.revision)}, nil
 }
 
+// Traits are those of a cluster with its usual timing, which looks for leases that have run out twice a second.
+func (b *backend) Traits(cfg leadership.Config) leadership.Traits {
+	return leadership.Traits{
+		Store:            "etcd",
+		TTL:              (cfg.Session.TTL + time.Second - 1).Truncate(time.Second),
+		Linger:           time.Second,
+		CampaignRequests: 1,
+		Assumes:          []string{"nobody revokes the lease of a leader that is cut off, or its lease expires no sooner than granted"},
+		Notes:            []string{"a change of etcd's own leader gives every lease its whole TTL again, and an election timeout"},
+	}
+}
+
 // Lifetime is the lease's granted TTL. What is left of it tells nothing: a renewal may be under way.
 func (b *backend) Lifetime(ctx context.Context, session string) (time.Duration, error) {
 	what := "ask for the lifetime of session " + session

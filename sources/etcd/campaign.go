@@ -180,15 +180,17 @@ func (s *session) predecessor(ctx context.Context, a *api, key string) (former, 
 		return before, nil
 	}
 	prefix := prefixOf(key)
-	line, err := a.kv.Get(ctx, prefix, append(clientv3.WithFirstCreate(), clientv3.WithRev(p.ahead.gone-1))...)
-	switch {
-	case errors.Is(err, rpctypes.ErrCompacted):
-		return before, nil
-	case err != nil:
-		return former{}, err
-	}
-	if first := only(line.Kvs); first != nil && !nested(prefix, first) {
-		before.session = holderOf(prefix, first)
+	for _, revision := range []int64{p.ahead.gone, p.ahead.gone - 1} { // one that led on, and signed its key where it had ours brought forward; or one that went then
+		line, err := a.kv.Get(ctx, prefix, append(clientv3.WithFirstCreate(), clientv3.WithRev(revision))...)
+		switch {
+		case errors.Is(err, rpctypes.ErrCompacted):
+			return before, nil
+		case err != nil:
+			return former{}, err
+		}
+		if first := only(line.Kvs); first != nil && first.CreateRevision < p.create && !nested(prefix, first) {
+			return former{holderOf(prefix, first), signed(first)}, nil
+		}
 	}
 	return before, nil
 }

@@ -33,14 +33,42 @@ func (s *session) Watch(ctx context.Context, key string, seen leadership.Observa
 	return nil
 }
 
+// Watch watches all candidates.
+func (b *backend) Watch(ctx context.Context, key string, seen leadership.Observation) error {
+	what := "watch " + key
+	a, err := b.link.get(ctx, what)
+	if err != nil {
+		return err
+	}
+	err = a.streamed(ctx, func() error {
+		inner, end := b.watching(ctx)
+		defer end()
+		return await(ctx, neighbour{}, nil, nil, a.follow(inner, prefixOf(key), int64(seen.Revision), clientv3.WithPrefix()))
+	})
+	if err != nil {
+		return b.link.failure(ctx, what, err)
+	}
+	return nil
+}
+
+// watching derives the context of a watch that has a stream of its own.
+func (b *backend) watching(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancel(metadata.AppendToOutgoingContext(ctx, "leadership-watch", strconv.FormatUint(b.watches.Add(1), 10)))
+	return clientv3.WithRequireLeader(ctx), end
+}
+
+// follow watches key from the revision that follows after.
+func (a *api) follow(ctx context.Context, key string, after int64, opts ...clientv3.OpOption) clientv3.WatchChan {
+	return a.watch.Watch(ctx, key, append(opts, clientv3.WithRev(after+1), clientv3.WithProgressNotify())...)
+}
+
 func (s *session) watch(ctx context.Context, a *api, key string, seen leadership.Observation) error {
 	prefix, own := prefixOf(key), candidateKey(key, s.id)
 	outer := ctx
-	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(ctx, "leadership-watch", strconv.FormatUint(s.b.watches.Add(1), 10)))
-	defer cancel()
-	ctx = clientv3.WithRequireLeader(ctx)
+	ctx, end := s.b.watching(ctx)
+	defer end()
 	follow := func(key string, after int64, opts ...clientv3.OpOption) clientv3.WatchChan {
-		return a.watch.Watch(ctx, key, append(opts, clientv3.WithRev(after+1), clientv3.WithProgressNotify())...)
+		return a.follow(ctx, key, after, opts...)
 	}
 
 	if seen.Holder.Session == s.id {

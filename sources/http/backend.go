@@ -71,6 +71,30 @@ func (b *backend) Observe(ctx context.Context, _ string) (leadership.Observation
 // Lifetime says that who was named before may believe for a TTL.
 func (b *backend) Lifetime(context.Context, string) (time.Duration, error) { return b.ttl, nil }
 
+// Candidates is who leads: the URL tells of no others.
+func (b *backend) Candidates(ctx context.Context, key string) ([]leadership.Candidate, error) {
+	seen, err := b.Observe(ctx, key)
+	if err != nil || seen.Holder.Session == "" {
+		return nil, err
+	}
+	vote, err := leadership.ParseVote(seen.Holder.Value)
+	return []leadership.Candidate{{Session: seen.Holder.Session, ServiceID: vote.ServiceID}}, err
+}
+
+// Watch waits until ctx ends: nothing tells of changes, and who asks reads by itself.
+func (b *backend) Watch(ctx context.Context, _ string, _ leadership.Observation) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// Traits says that the URL is polled.
+func (b *backend) Traits(leadership.Config) leadership.Traits {
+	return leadership.Traits{
+		Store: "check URL", TTL: b.ttl, Polls: true, CampaignRequests: 1,
+		Assumes: []string{"the check URL names one leader at a time, and names another one no sooner than the former has stopped"},
+	}
+}
+
 func (b *backend) Close() error { return nil }
 
 // ask returns the name in the answer.
@@ -152,14 +176,17 @@ func (s *session) Campaign(ctx context.Context, key string, _ []byte) (leadershi
 	return s.backend.Observe(ctx, key)
 }
 
-// Watch waits until ctx ends: nothing tells of changes, and the member reads by itself.
-func (s *session) Watch(ctx context.Context, _ string, _ leadership.Observation) error {
-	<-ctx.Done()
-	return context.Cause(ctx)
+func (s *session) Watch(ctx context.Context, key string, seen leadership.Observation) error {
+	return s.backend.Watch(ctx, key, seen)
 }
 
 // Resign has nothing to give back.
 func (s *session) Resign(context.Context, string, []byte) error { return nil }
+
+// Transfer has nothing to give.
+func (s *session) Transfer(context.Context, string, []byte, leadership.Vote) error {
+	return fmt.Errorf("http: transfer: %w: who leads is not decided here", errors.ErrUnsupported)
+}
 
 // Close ends the session.
 func (s *session) Close(context.Context) error {

@@ -102,6 +102,57 @@ func (b *Backend) Lifetime(ctx context.Context, id string) (left time.Duration, 
 	return left, err
 }
 
+// Candidates lists the line.
+func (b *Backend) Candidates(ctx context.Context, key string) (line []leadership.Candidate, err error) {
+	err = b.call(ctx, "candidates", func() error {
+		line = b.store.candidates(key)
+		return nil
+	})
+	return line, err
+}
+
+// Watch waits for a change of the line.
+func (b *Backend) Watch(ctx context.Context, key string, seen leadership.Observation) error {
+	return watch(ctx, nil, func() (changed <-chan struct{}, err error) {
+		err = b.call(ctx, "watch", func() error {
+			if e := b.store.election(key); e.stirred == seen.Revision {
+				changed = open(&e.stirs)
+			}
+			return nil
+		})
+		return changed, err
+	})
+}
+
+// watch asks again and again for a channel that is closed at a change, until there is none, as something has changed already.
+func watch(ctx context.Context, ended <-chan struct{}, ask func() (<-chan struct{}, error)) error {
+	for {
+		changed, err := ask()
+		if err != nil || changed == nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ended:
+		case <-ctx.Done():
+			return fmt.Errorf("memory: watch: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// open makes the channel in c, if there is none.
+func open(c *chan struct{}) <-chan struct{} {
+	if *c == nil {
+		*c = make(chan struct{})
+	}
+	return *c
+}
+
+// Traits are those of a store that does what it is asked at once, but for its grace.
+func (b *Backend) Traits(cfg leadership.Config) leadership.Traits {
+	return leadership.Traits{Store: "memory", TTL: cfg.Session.TTL, Linger: b.store.grace, CampaignRequests: 1}
+}
+
 // Close does nothing.
 func (b *Backend) Close() error { return nil }
 

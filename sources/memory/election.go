@@ -27,8 +27,10 @@ type election struct {
 	resigned bool          // the holder before gave the key back, and said so
 	previous string        // the session of the holder before, unless it resigned
 	data     []byte        // what others wrote while nobody held the key; nil when nothing
-	revision uint64        // of the last change that a watch reports
-	changed  chan struct{} // closed at the next change; nil when nobody watches
+	revision uint64        // of the last change that a candidate's watch reports
+	changed  chan struct{} // closed at the next one; nil when nobody watches
+	stirred  uint64        // the revision of the last change of the line, holder or not
+	stirs    chan struct{} // closed at the next one; nil when nobody watches
 }
 
 // candidate is one place in the line.
@@ -63,6 +65,7 @@ func (s *Store) campaign(l *lease, key string, value []byte) error {
 	}
 	e.line = append(e.line, candidate{lease: l, value: bytes.Clone(value)})
 	l.stands = append(l.stands, e)
+	s.stir(e)
 	if len(e.line) == 1 {
 		e.data = nil
 		s.elect(e)
@@ -88,6 +91,7 @@ func (s *Store) leave(e *election, l *lease, how exit) {
 	}
 	e.line = slices.Delete(e.line, at, at+1)
 	l.stands = slices.DeleteFunc(l.stands, func(other *election) bool { return other == e })
+	s.stir(e)
 	if at > 0 {
 		return // nobody's standing but its own changed
 	}
@@ -115,11 +119,21 @@ func (s *Store) elect(e *election) {
 
 // touch marks a change of e that every watch reports.
 func (s *Store) touch(e *election) {
-	s.revision++
+	s.stir(e)
 	e.revision = s.revision
 	if e.changed != nil {
 		s.wake = append(s.wake, e.changed)
 		e.changed = nil
+	}
+}
+
+// stir marks a change of e that concerns only who does not stand.
+func (s *Store) stir(e *election) {
+	s.revision++
+	e.stirred = s.revision
+	if e.stirs != nil {
+		s.wake = append(s.wake, e.stirs)
+		e.stirs = nil
 	}
 }
 
@@ -129,7 +143,7 @@ func (s *Store) observe(key string) leadership.Observation {
 	if !ok {
 		return leadership.Observation{}
 	}
-	o := leadership.Observation{Resigned: e.resigned, Previous: e.previous, Revision: e.revision}
+	o := leadership.Observation{Resigned: e.resigned, Previous: e.previous, Revision: e.stirred}
 	if len(e.line) > 0 {
 		o.Holder = leadership.Holder{
 			Session: e.line[0].lease.id,
@@ -146,4 +160,31 @@ func (s *Store) observe(key string) leadership.Observation {
 // place is where l stands in line, -1 when it does not.
 func (e *election) place(l *lease) int {
 	return slices.IndexFunc(e.line, func(c candidate) bool { return c.lease == l })
+}
+
+// promote puts the session heir right behind l, which holds key.
+func (s *Store) promote(key string, l *lease, heir string) error {
+	e := s.election(key)
+	at := slices.IndexFunc(e.line, func(c candidate) bool { return c.lease.id == heir })
+	if at < 1 || e.line[0].lease != l {
+		return fmt.Errorf("%w: session %q after %q", leadership.ErrNoCandidate, heir, l.id)
+	}
+	next := e.line[at]
+	s.stir(e)
+	e.line = slices.Insert(slices.Delete(e.line, at, at+1), 1, next)
+	return nil
+}
+
+// candidates lists the line for key.
+func (s *Store) candidates(key string) []leadership.Candidate {
+	e, ok := s.keys[key]
+	if !ok {
+		return nil
+	}
+	line := make([]leadership.Candidate, len(e.line))
+	for i, c := range e.line {
+		vote, _ := leadership.ParseVote(c.value) // of what is none, nothing is known
+		line[i] = leadership.Candidate{Session: c.lease.id, ServiceID: vote.ServiceID}
+	}
+	return line
 }

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/leadership-go/leadership"
@@ -38,29 +37,15 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (o lea
 }
 
 func (s *session) Watch(ctx context.Context, key string, seen leadership.Observation) error {
-	for {
-		var changed chan struct{}
-		err := s.call(ctx, "watch", func(store *Store) error {
-			e := store.election(key)
-			if e.revision != seen.Revision {
-				return nil
+	return watch(ctx, s.lease.ended, func() (changed <-chan struct{}, err error) {
+		err = s.call(ctx, "watch", func(store *Store) error {
+			if e := store.election(key); e.revision <= seen.Revision {
+				changed = open(&e.changed)
 			}
-			if e.changed == nil {
-				e.changed = make(chan struct{})
-			}
-			changed = e.changed
 			return nil
 		})
-		if err != nil || changed == nil {
-			return err
-		}
-		select {
-		case <-changed:
-		case <-s.lease.ended:
-		case <-ctx.Done():
-			return fmt.Errorf("memory: watch: %w", context.Cause(ctx))
-		}
-	}
+		return changed, err
+	})
 }
 
 // Resign takes vote for the sign of a resignation if it is one without a session id.
@@ -75,6 +60,15 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 		}
 		return nil
 	})
+}
+
+// Transfer brings heir to the second place of the line, and resigns.
+func (s *session) Transfer(ctx context.Context, key string, vote []byte, heir leadership.Vote) error {
+	err := s.call(ctx, "transfer", func(store *Store) error { return store.promote(key, s.lease, heir.SessionID) })
+	if err != nil {
+		return err
+	}
+	return s.Resign(ctx, key, vote)
 }
 
 func (s *session) Close(ctx context.Context) error {

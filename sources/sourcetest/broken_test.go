@@ -21,7 +21,11 @@ type fault struct {
 	campaign func(ctx context.Context, s leadership.Session, key string, value []byte) (leadership.Observation, error)
 	watch    func(ctx context.Context, s leadership.Session, key string, seen leadership.Observation) error
 	resign   func(ctx context.Context, s leadership.Session, key string, vote []byte) error
+	transfer func(ctx context.Context, s leadership.Session, key string, vote []byte, heir leadership.Vote) error
+	follow   func(ctx context.Context, next func(context.Context) error) error
 	end      func(ctx context.Context, s leadership.Session) error
+
+	candidates func(list []leadership.Candidate) []leadership.Candidate
 }
 
 // broken is a memory backend with a fault.
@@ -71,6 +75,22 @@ func (b broken) Lifetime(ctx context.Context, id string) (time.Duration, error) 
 	return b.fault.lifetime(ctx, next)
 }
 
+func (b broken) Candidates(ctx context.Context, key string) ([]leadership.Candidate, error) {
+	list, err := b.Backend.Candidates(ctx, key)
+	if err == nil && b.fault.candidates != nil {
+		list = b.fault.candidates(list)
+	}
+	return list, err
+}
+
+func (b broken) Watch(ctx context.Context, key string, seen leadership.Observation) error {
+	next := func(ctx context.Context) error { return b.Backend.Watch(ctx, key, seen) }
+	if b.fault.follow == nil {
+		return next(ctx)
+	}
+	return b.fault.follow(ctx, next)
+}
+
 type brokenSession struct {
 	leadership.Session
 	fault *fault
@@ -102,6 +122,13 @@ func (s brokenSession) Resign(ctx context.Context, key string, vote []byte) erro
 		return s.Session.Resign(ctx, key, vote)
 	}
 	return s.fault.resign(ctx, s.Session, key, vote)
+}
+
+func (s brokenSession) Transfer(ctx context.Context, key string, vote []byte, heir leadership.Vote) error {
+	if s.fault.transfer == nil {
+		return s.Session.Transfer(ctx, key, vote, heir)
+	}
+	return s.fault.transfer(ctx, s.Session, key, vote, heir)
 }
 
 func (s brokenSession) Close(ctx context.Context) error {

@@ -13,6 +13,8 @@ func Checks() []Check {
 		expiryChecks(),
 		watchChecks(),
 		resignChecks(),
+		transferChecks(),
+		observerChecks(),
 		leftoverChecks(),
 		contextChecks(),
 		refusalChecks(),

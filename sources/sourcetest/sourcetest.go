@@ -79,6 +79,8 @@ type Harness struct {
 	// ResignRemembered says that a key that nobody holds goes on to show that its last holder resigned, to whoever comes
 	// later. False: only the waiters of that moment must be told.
 	ResignRemembered bool
+	// WaitersHidden says that [leadership.Backend.Candidates] can't list sessions that these checks open: it goes by more than the store shows.
+	WaitersHidden bool
 	// NoConflict says that votes never share a key with other data, so that [leadership.ErrKeyConflict] can't arise.
 	NoConflict bool
 }

@@ -1,0 +1,131 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/leadership-go/leadership"
+)
+
+// Candidates lists the line, with those who hang on no lease left out.
+func (b *backend) Candidates(ctx context.Context, key string) ([]leadership.Candidate, error) {
+	what := "list the candidates for " + key
+	a, err := b.link.get(ctx, what)
+	if err != nil {
+		return nil, err
+	}
+	prefix := prefixOf(key)
+	line, err := a.line(ctx, prefix, 0)
+	if err != nil {
+		return nil, b.link.failure(ctx, what, err)
+	}
+	var candidates []leadership.Candidate
+	for _, kv := range line {
+		if h := holder(prefix, kv); h.Session != "" {
+			vote, _ := leadership.ParseVote(kv.Value) // somebody else's client writes what it likes
+			candidates = append(candidates, leadership.Candidate{Session: h.Session, ServiceID: vote.ServiceID})
+		}
+	}
+	return candidates, nil
+}
+
+// passBatch bounds how many candidates one transaction passes over: a server takes 128 operations in one.
+const passBatch = 100
+
+// Transfer deletes the keys of those who stand between the own one and the heir's, which find out by their watches and stand again behind
+// it, signs its own in the same transaction, and deletes that. Until then this session holds the key: each transaction makes sure of it.
+//
+// Only members are passed over: another client may not look at its own key again, and would take the key for its own once those before
+// it are gone.
+func (s *session) Transfer(ctx context.Context, key string, vote []byte, heir leadership.Vote) error {
+	what := "transfer " + key
+	a, err := s.b.link.get(ctx, what)
+	if err != nil {
+		return err
+	}
+	create, err := s.bringForward(ctx, a, key, vote, heir.SessionID)
+	switch {
+	case errors.Is(err, leadership.ErrNoCandidate):
+		return fmt.Errorf("etcd: %s: %w", what, err)
+	case err != nil:
+		return s.b.link.failure(ctx, what, err)
+	}
+	if err := a.withdraw(ctx, candidateKey(key, s.id), create); err != nil {
+		return s.b.link.failure(ctx, what, err)
+	}
+	s.forget(key)
+	return nil
+}
+
+// bringForward makes the session heir the second in line, and signs the own key. It returns the own key's create revision.
+func (s *session) bringForward(ctx context.Context, a *api, key string, vote []byte, heir string) (int64, error) {
+	prefix, own := prefixOf(key), candidateKey(key, s.id)
+	var sign []clientv3.Op
+	if isSign(vote) {
+		sign = append(sign, clientv3.OpPut(own, string(vote), clientv3.WithLease(s.lease)))
+	}
+	for range maxLooks {
+		line, err := a.line(ctx, prefix, 0)
+		if err != nil {
+			return 0, err
+		}
+		if len(line) == 0 || string(line[0].Key) != own || !s.good(line[0]) {
+			return 0, fmt.Errorf("%w: session %s holds nothing that it could transfer", leadership.ErrNoCandidate, s.id)
+		}
+		between, next, err := upTo(prefix, line[1:], heir)
+		if err != nil {
+			return 0, err
+		}
+		passed, err := a.pass(ctx, line[0], between, next, sign)
+		if err != nil || passed {
+			return line[0].CreateRevision, err
+		}
+	}
+	return 0, errUnsettled
+}
+
+// upTo returns who waits before heir, and heir's key.
+func upTo(prefix string, waiting []*mvccpb.KeyValue, heir string) ([]*mvccpb.KeyValue, *mvccpb.KeyValue, error) {
+	for i, kv := range waiting {
+		session := holderOf(prefix, kv)
+		if session == heir {
+			return waiting[:i], kv, nil
+		}
+		if vote, err := leadership.ParseVote(kv.Value); err != nil || vote.SessionID != session {
+			return nil, nil, fmt.Errorf("%w: %s, which is not a member's, stands before session %s", leadership.ErrNoCandidate, kv.Key, heir)
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: session %s", leadership.ErrNoCandidate, heir)
+}
+
+// pass deletes the keys between, as long as own is the first and next still stands, and does last with the last of them. It reports false where something
+// has changed before that.
+func (a *api) pass(ctx context.Context, own *mvccpb.KeyValue, between []*mvccpb.KeyValue, next *mvccpb.KeyValue, last []clientv3.Op) (bool, error) {
+	unchanged := func(kv *mvccpb.KeyValue) clientv3.Cmp {
+		return clientv3.Compare(clientv3.CreateRevision(string(kv.Key)), "=", kv.CreateRevision)
+	}
+	for {
+		batch := between[:min(len(between), passBatch)]
+		between = between[len(batch):]
+		conditions := []clientv3.Cmp{unchanged(own), unchanged(next), clientv3.Compare(clientv3.LeaseValue(string(own.Key)), "=", own.Lease)}
+		var ops []clientv3.Op
+		for _, kv := range batch {
+			conditions = append(conditions, unchanged(kv))
+			ops = append(ops, clientv3.OpDelete(string(kv.Key)))
+		}
+		if len(between) == 0 {
+			ops = append(ops, last...)
+		}
+		if len(ops) == 0 {
+			return true, nil
+		}
+		resp, err := a.kv.Txn(ctx).If(conditions...).Then(ops...).Commit()
+		if err != nil || !resp.Succeeded || len(between) == 0 {
+			return err == nil && resp.Succeeded, err
+		}
+	}
+}
