@@ -247,6 +247,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 				o := &oracle{}
 				o.says(c.status, c.body)
 				a := follow(t, o, "a")
+				time.Sleep(15 * time.Second) // the first error may have come before anybody listened; it is told again after a vote period
 				a.leads(t, false)
 				m, ok := a.last(leadership.StatusError)
 				if !ok || !strings.Contains(m.Err.Error(), c.text) || c.is != nil && !errors.Is(m.Err, c.is) {
