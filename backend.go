@@ -132,8 +132,10 @@ type Traits struct {
 	LockDelay time.Duration
 	// Polls says that nothing tells of changes: candidates find out when they read.
 	Polls bool
-	// CampaignRequests is how many requests a candidate sends where it reads the key at the vote frequency.
-	CampaignRequests int
+	// RenewRequests, ReadRequests and CampaignRequests are how many requests it takes to renew a session, to read a key, and to stand for one that another holds.
+	RenewRequests, ReadRequests, CampaignRequests int
+	// WatchPeriod is how long one request of a watch lasts while nothing changes.
+	WatchPeriod time.Duration
 	// Assumes are clauses that say what "never two leaders" rests on at this store, beyond what every election assumes.
 	Assumes []string
 	// Notes are clauses that say what else can keep an election without a leader.

@@ -59,7 +59,8 @@ func (f *ClusterFactory) Configure(c Config) *ClusterFactory { f.config = &c; re
 func (f *ClusterFactory) Debug(on bool) *ClusterFactory { f.debug = on; return f }
 
 // Logger sets where Debug logs to, at [slog.LevelDebug]. Default: text to standard error. The handler is called from a goroutine of its
-// own: one that is slow or stuck holds up no election, and of more than a thousand waiting records the oldest are left out.
+// own: one that is slow or stuck holds up no election, and of more than a thousand waiting records the oldest are left out. The warnings of Build about risky
+// settings (see [Explanation]) go there as well, from within Build; without a Logger they go to [slog.Default].
 func (f *ClusterFactory) Logger(l *slog.Logger) *ClusterFactory { f.logger = l; return f }
 
 // Session has the member stand with the session id that somebody else made at the store with ttl, instead of one of its own.
@@ -90,6 +91,7 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.warn(ctx, cfg, backend.Traits(cfg))
 	values := context.WithoutCancel(ctx)
 	log := newJournal(values, f.debug, f.logger, cfg)
 	log.write(string(f.mode) + " mode active")

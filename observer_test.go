@@ -122,8 +122,9 @@ func TestObserver(t *testing.T) {
 	})
 	bubble(t, "a store that can't be reached is an error, once, and not nobody", func(t *testing.T, store *memory.Store) {
 		w := observe(t, store.Backend())
+		w.expect(t, "nobody of []")
 		join(t, store, "a")
-		w.expect(t, "nobody of []", "a of [a]")
+		w.expect(t, "a of [a]")
 		w.link.Disconnect()
 		time.Sleep(time.Minute)
 		w.expect(t, "nobody of []: context deadline exceeded")

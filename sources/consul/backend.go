@@ -128,7 +128,10 @@ func (b *backend) Traits(cfg leadership.Config) leadership.Traits {
 		TTL:              cfg.Session.TTL,
 		Linger:           cfg.Session.TTL,
 		LockDelay:        b.delay(cfg.Session.TTL),
+		RenewRequests:    1,
+		ReadRequests:     1,
 		CampaignRequests: 2,
+		WatchPeriod:      watchWait,
 		Notes:            []string{"a change of Consul's own leader gives every session twice its TTL again"},
 	}
 }

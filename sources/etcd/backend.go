@@ -193,7 +193,10 @@ func (b *backend) Traits(cfg leadership.Config) leadership.Traits {
 		Store:            "etcd",
 		TTL:              (cfg.Session.TTL + time.Second - 1).Truncate(time.Second),
 		Linger:           time.Second,
+		RenewRequests:    1,
+		ReadRequests:     1,
 		CampaignRequests: 1,
+		WatchPeriod:      time.Minute,
 		Assumes:          []string{"nobody revokes the lease of a leader that is cut off, or its lease expires no sooner than granted"},
 		Notes:            []string{"a change of etcd's own leader gives every lease its whole TTL again, and an election timeout"},
 	}

@@ -90,7 +90,7 @@ func (b *backend) Watch(ctx context.Context, _ string, _ leadership.Observation)
 // Traits says that the URL is polled.
 func (b *backend) Traits(leadership.Config) leadership.Traits {
 	return leadership.Traits{
-		Store: "check URL", TTL: b.ttl, Polls: true, CampaignRequests: 1,
+		Store: "check URL", TTL: b.ttl, Polls: true, ReadRequests: 1, CampaignRequests: 1,
 		Assumes: []string{"the check URL names one leader at a time, and names another one no sooner than the former has stopped"},
 	}
 }

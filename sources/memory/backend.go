@@ -150,7 +150,7 @@ func open(c *chan struct{}) <-chan struct{} {
 
 // Traits are those of a store that does what it is asked at once, but for its grace.
 func (b *Backend) Traits(cfg leadership.Config) leadership.Traits {
-	return leadership.Traits{Store: "memory", TTL: cfg.Session.TTL, Linger: b.store.grace, CampaignRequests: 1}
+	return leadership.Traits{Store: "memory", TTL: cfg.Session.TTL, Linger: b.store.grace, RenewRequests: 1, ReadRequests: 1, CampaignRequests: 1, WatchPeriod: time.Minute}
 }
 
 // Close does nothing.
