@@ -115,7 +115,7 @@ type resignation struct {
 
 // Close resigns, leaves the election, closes the session and completes the stream. It blocks until work that [Member.Lead] runs has returned, for lead.drain
 // at most, and the store has answered, for the time of two requests at most, whatever became of the context given to Build; it does not wait for subscribers. Closing again
-// waits for the same end. It returns the store's error when key and session could not be given back: they then come free when the session's TTL is over.
+// waits for the same end. At etcd, gRPC may take 5 s more to close a connection that takes no more bytes. It returns the store's error when key and session could not be given back: they then come free when the session's TTL is over.
 func (m *Member) Close() error {
 	m.beginClose()
 	<-m.done

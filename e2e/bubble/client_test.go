@@ -21,6 +21,9 @@ import (
 // reconnect bounds the pause between two attempts to connect, as sources/etcd has it.
 const reconnect = 2 * time.Second
 
+// farewell is how long gRPC waits for its last frame to go out where the connection takes no more bytes.
+const farewell = 5 * time.Second
+
 // newClient makes etcd's client with the settings of sources/etcd, and a connection through w.
 func newClient(w *simulation.Wire) (*clientv3.Client, error) {
 	client, err := clientv3.New(clientv3.Config{

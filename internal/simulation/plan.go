@@ -77,6 +77,7 @@ type Setup struct {
 	Attach                                          bool          // member 0 starts with a session that was given
 	Forgetful                                       bool          // see Menu
 	Reconnect                                       time.Duration // how long a client takes to connect anew
+	Farewell                                        time.Duration // how long it takes to close a connection that carries nothing any more
 }
 
 // Plan is one schedule.
@@ -126,6 +127,7 @@ type Menu struct {
 	// reads late waits for the TakeoverDelay even after a resignation.
 	Forgetful bool
 	Reconnect time.Duration // how long a client may take to connect anew
+	Farewell  time.Duration // how long it may take to close a connection that carries nothing any more
 }
 
 // UserKinds are the faults that need no world: what users do.
@@ -149,7 +151,7 @@ func (m Menu) Draw(seed uint64) Plan {
 		Latency:   chance(r, m.MaxLatency),
 		Attach:    m.Attached && r.IntN(6) == 0,
 		Forgetful: m.Forgetful,
-		Reconnect: m.Reconnect,
+		Reconnect: m.Reconnect, Farewell: m.Farewell,
 	}
 	if r.IntN(3) == 0 {
 		p.Refresh = ttl/5 + chance(r, ttl/2)

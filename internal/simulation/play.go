@@ -296,9 +296,12 @@ func (r *play) await(l *listener) {
 	}
 }
 
+// closing is how long Close may take.
+func (r *play) closing() time.Duration { return 2*r.attempt() + r.Drain + r.Farewell }
+
 // close closes a member and checks that it takes no longer than it may.
 func (r *play) close(l *life, healthy bool) {
-	began, bound := time.Now(), 2*r.attempt()+r.Drain
+	began, bound := time.Now(), r.closing()
 	err := l.member.Close()
 	if took := time.Since(began); took > bound {
 		r.referee.fail("Close of member %d took %v, more than %v", l.seat, took, bound)

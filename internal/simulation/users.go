@@ -159,7 +159,7 @@ func (r *play) replace(l *life, f Fault) {
 		began := time.Now()
 		l.cancel()
 		<-l.first.sub.Done()
-		if took := time.Since(began); took > 2*r.attempt()+r.Drain {
+		if took := time.Since(began); took > r.closing() {
 			r.referee.fail("member %d ended %v after its context", l.seat, took)
 		}
 	}
