@@ -157,7 +157,7 @@ func (c *caller) giveBack(ctx context.Context, r request, session Session, sign 
 		if err == nil {
 			return nil
 		}
-		c.member.log.write("Failed to transfer", slog.Any("error", err))
+		c.member.log.write("Failed to transfer", slog.Any(attrError, err))
 	}
 	return session.Resign(ctx, c.member.key, sign)
 }

@@ -155,6 +155,6 @@ func (f *ClusterFactory) warn(ctx context.Context, cfg Config, t Traits) {
 		if logger == nil {
 			logger = slog.Default()
 		}
-		logger.LogAttrs(ctx, slog.LevelWarn, "Risky setting: "+risk, slog.String("service", cfg.ServiceName), slog.String("id", cfg.ServiceID))
+		logger.LogAttrs(ctx, slog.LevelWarn, "Risky setting: "+risk, slog.String(attrService, cfg.ServiceName), slog.String(attrID, cfg.ServiceID))
 	}
 }

@@ -6,6 +6,21 @@ import (
 	"time"
 )
 
+// The attributes of log records. README lists them; their names stay as they are.
+const (
+	attrService    = "service"
+	attrID         = "id"
+	attrTerm       = "term"
+	attrSession    = "session"
+	attrHolder     = "holder"
+	attrTTL        = "ttl"
+	attrLifetime   = "lifetime"
+	attrLeader     = "leader"
+	attrCandidates = "candidates"
+	attrMessage    = "message"
+	attrError      = "error"
+)
+
 // journalSize is how many log records may wait for a slow handler.
 const journalSize = 1024
 
@@ -24,7 +39,7 @@ func newJournal(ctx context.Context, on bool, logger *slog.Logger, cfg Config) *
 	if logger == nil {
 		logger = defaultLogger()
 	}
-	handler := logger.With("service", cfg.ServiceName, "id", cfg.ServiceID).Handler()
+	handler := logger.With(attrService, cfg.ServiceName, attrID, cfg.ServiceID).Handler()
 	records := newFeed(journalSize, func(_, _ slog.Record) bool { return true })
 	return &journal{records: records, written: records.observable().Subscribe(func(r slog.Record) {
 		if handler.Enabled(ctx, r.Level) {

@@ -264,29 +264,29 @@ func (m *Member) logStep(before, after state, in input) {
 		m.logReply(in.reply)
 	}
 	if before.phase != after.phase {
-		m.log.write("State "+before.phase.String()+" to "+after.phase.String(), slog.Uint64("term", after.token))
+		m.log.write("State "+before.phase.String()+" to "+after.phase.String(), slog.Uint64(attrTerm, after.token))
 	}
 }
 
 // logReply logs the end of a request. The lines about the session are those of the Java library.
 func (m *Member) logReply(r reply) {
 	if r.err != nil && (r.op != opWatch || !errors.Is(r.err, context.DeadlineExceeded)) {
-		m.log.write("Failed to "+r.op.String(), slog.Any("error", r.err))
+		m.log.write("Failed to "+r.op.String(), slog.Any(attrError, r.err))
 		return
 	}
 	switch r.op {
 	case opOpen:
-		m.log.write("Session created "+r.session, slog.Duration("ttl", r.ttl))
+		m.log.write("Session created "+r.session, slog.String(attrSession, r.session), slog.Duration(attrTTL, r.ttl))
 		m.log.write("Session refresh scheduled on " + seconds(m.rules.refresh) + " seconds frequency")
 		m.log.write("Vote frequency setup on " + seconds(m.rules.frequency) + " seconds frequency")
 	case opRenew:
 		m.log.write("Session renewed")
 	case opCampaign, opObserve:
-		m.log.write("Key read", slog.String("holder", r.seen.Holder.Session), slog.Uint64("term", r.seen.Holder.Token))
+		m.log.write("Key read", slog.String(attrHolder, r.seen.Holder.Session), slog.Uint64(attrTerm, r.seen.Holder.Token))
 	case opWatch:
 		m.log.write("Watch returned")
 	case opLifetime:
-		m.log.write("Earlier holder asked for", slog.Duration("lifetime", r.lifetime))
+		m.log.write("Earlier holder asked for", slog.Duration(attrLifetime, r.lifetime))
 	case opRelease:
 		m.log.write("Key and session given back")
 	case opCount:
@@ -298,6 +298,6 @@ func seconds(d time.Duration) string { return fmt.Sprint(d.Seconds()) }
 
 func (m *Member) logMessage(msg ElectionMessage) {
 	if m.log != nil {
-		m.log.write("Vote "+string(msg.Status), slog.String("message", msg.String()), slog.Uint64("term", msg.Term))
+		m.log.write("Vote "+string(msg.Status), slog.String(attrMessage, msg.String()), slog.Uint64(attrTerm, msg.Term))
 	}
 }

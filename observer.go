@@ -160,7 +160,7 @@ func (o *ElectionObserver) tell(s Standing) {
 	}
 	s.Time = time.Now()
 	o.last.Store(&s)
-	o.log.write("Standing", slog.Any("leader", s.Leader), slog.Uint64("term", s.Term), slog.Int("candidates", len(s.Candidates)), slog.Any("error", s.Err))
+	o.log.write("Standing", slog.Any(attrLeader, s.Leader), slog.Uint64(attrTerm, s.Term), slog.Int(attrCandidates, len(s.Candidates)), slog.Any(attrError, s.Err))
 	o.feed.publish([]Standing{s}, s)
 }
 
