@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"time"
 
@@ -38,6 +40,47 @@ func ExampleMember_Lead() {
 	// working under token 1
 	// finishing, because: leadership: member closed - still valid: true
 	// Lead: leadership: member closed
+}
+
+// A request that is made with the context of the work does not outlive the term.
+func ExampleMember_Lead_request() {
+	arrived, cancelled := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-r.Context().Done() // the client has hung up
+		close(cancelled)
+	}))
+	defer server.Close()
+	ctx := context.Background()
+	member, err := memory.NewClusterFactory(memory.NewStore()).Build(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var leading sync.WaitGroup
+	leading.Go(func() {
+		_ = member.Lead(ctx, func(ctx context.Context, _ leadership.Term) error {
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, nil)
+			if err != nil {
+				return err
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err == nil {
+				err = response.Body.Close()
+			}
+			fmt.Println("the request ended because:", context.Cause(ctx))
+			return err
+		})
+	})
+	<-arrived
+	_ = member.Resign(ctx)
+	<-cancelled
+	fmt.Println("the server knows")
+	_ = member.Close()
+	leading.Wait()
+	// Output:
+	// the request ended because: leadership: resigned
+	// the server knows
 }
 
 // Before something that no fencing token can guard, ask the store.

@@ -111,7 +111,7 @@ func risks(cfg Config, t Traits) []string {
 		"election.takeoverDelay %v is less than the TTL %v: it slows every takeover, and does not cover a leader that is cut off", cfg.Election.TakeoverDelay, t.TTL)
 	warn(cfg.Lead.Drain > t.TTL,
 		"lead.drain %v is more than the TTL %v: work that hangs keeps a resignation for longer than a crash would take", cfg.Lead.Drain, t.TTL)
-	warn(cfg.Election.Frequency > 4*t.TTL,
+	warn(cfg.Election.Frequency > max(4*t.TTL, defaultFrequency),
 		"election.frequency %v is more than four times the TTL %v: a candidate with a dead watch stays away for that long", cfg.Election.Frequency, t.TTL)
 	return list
 }

@@ -265,7 +265,7 @@ func TestConsulSessionsCanBeToldApart(t *testing.T) {
 		t.Fatalf("the leader's key: %v, %v", entry, err)
 	}
 	session, _, err := server.Client().Session().Info(entry.Session, nil)
-	if err != nil || session == nil || session.Name != "leadership services/billing/leader web-3" || session.TTL != "15s" || len(session.NodeChecks) != 0 {
+	if err != nil || session == nil || session.Name != "leadership \"services/billing/leader\" web-3" || session.TTL != "15s" || len(session.NodeChecks) != 0 {
 		t.Errorf("the leader's session is %+v, %v", session, err)
 	}
 	if err := member.Close(); err != nil {

@@ -70,6 +70,7 @@ func TestPrograms(t *testing.T) {
 		},
 		{program: "single", stdout: `(` + message + `\n){4}`},
 		{program: "config", stdout: `stands for services/cluster-app/leader with a TTL of 15s\n(` + message + `\n){2}`},
+		{program: "fencing", stdout: `(?:[^\n]+\n){3}node-1 goes on, and writes: refused: [^\n]+\nthe job is done by node-2\n`},
 		{
 			program: "consul",
 			env:     []string{"CONSUL_HTTP_ADDR=127.0.0.1:1"}, // where nothing listens
