@@ -20,7 +20,8 @@ import (
 //     across deletion of the key. To the session that holds the key it MUST stay the same
 //     during one holding; to others it SHOULD.
 //  5. A session MUST NOT end by itself sooner than its TTL after the last successful
-//     Renew was called, or after Open was called where there was none.
+//     Renew was called, or after Open was called where there was none; or else, from its end on, the store MUST give the key that it
+//     held to nobody for as long as the TTL, and Lifetime of a session that has ended MUST be the TTL, too.
 //  6. A session or lease that the store no longer knows MUST be reported as
 //     [ErrSessionLost], and nothing else may be. A refused permission or credential MUST be
 //     reported as [ErrDenied]. All other errors are transient. The store's own error MUST stay wrapped.
@@ -36,7 +37,7 @@ type Backend interface {
 	// Observe is a linearizable read of who holds key.
 	Observe(ctx context.Context, key string) (Observation, error)
 	// Lifetime says for how long the holder of session may at most believe in a key that it no longer holds, from when it lost it: 0 when the store
-	// does not know the session (which is no error), otherwise its whole TTL. What is left of the TTL MUST NOT be told: a
+	// does not know the session (which is no error; but see rule 5), otherwise its whole TTL. What is left of the TTL MUST NOT be told: a
 	// renewal may be under way whose sender has already read the key.
 	Lifetime(ctx context.Context, session string) (time.Duration, error)
 	// Candidates lists who stands for key: the holder first, then who waits, in the order of succession where the store has one. Where

@@ -269,7 +269,11 @@ func (m *machine) read(r reply, sent instant) {
 		m.phase = phaseStanding
 		if holder.Session == "" { // free, and not given to us: held back by the store, or a race lost
 			m.failures[opCampaign]++
-			m.notBefore[opCampaign] = m.now.after(m.pause(m.failures[opCampaign]))
+			last := lastPause
+			if r.seen.Delayed { // for about one TTL, and nothing tells of its end
+				last = min(last, max(m.lease/8, firstPause))
+			}
+			m.notBefore[opCampaign] = m.now.after(m.pauseUpTo(m.failures[opCampaign], last))
 			m.stale = true
 			return
 		}

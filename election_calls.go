@@ -149,8 +149,11 @@ const (
 	lastPause  = 2 * time.Second
 )
 
-func (m *machine) pause(failures int) time.Duration {
-	full := min(firstPause<<min(failures-1, 10), lastPause)
+func (m *machine) pause(failures int) time.Duration { return m.pauseUpTo(failures, lastPause) }
+
+// pauseUpTo is pause with a bound of its own.
+func (m *machine) pauseUpTo(failures int, last time.Duration) time.Duration {
+	full := min(firstPause<<min(failures-1, 10), last)
 	return full/2 + time.Duration(rand.New(&m.rng).Int64N(int64(full/2)+1))
 }
 

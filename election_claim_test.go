@@ -27,6 +27,21 @@ func TestStepClaim(t *testing.T) {
 				t.Errorf("not believed by %v: holds %t proven, stale %t", d.now.mono, d.s.holds, d.s.stale)
 			}
 		}},
+		{"a key that the store holds back is tried again at least eight times in a lease", nil, func(d *script) {
+			d.opened("s1")
+			for range 20 {
+				if d.asks(opRenew) {
+					d.renewed()
+				}
+				d.answer(opCampaign, reply{seen: Observation{Delayed: true}})
+				again := d.s.notBefore[opCampaign]
+				if wait := again.mono - d.now.mono; wait < firstPause/2 || wait > 14*time.Second/8 {
+					t.Errorf("tried again after %v", wait)
+				}
+				d.now = again
+				d.tick()
+			}
+		}},
 		{"an answer to a read that was under way while the machine slept begins no term, but another read", nil, func(d *script) {
 			d.opened("s1")
 			d.now.boot += 10 * time.Second // the lease goes on until 14 s

@@ -15,3 +15,8 @@ session "node-1" {
 session_prefix "" {
   policy = "read"
 }
+
+# To have the agent run a session check, at a service of that name: needed with consul.WithSessionCheck only.
+service "leadership-cluster-app" {
+  policy = "write"
+}

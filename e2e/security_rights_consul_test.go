@@ -120,6 +120,36 @@ func TestSecurityConsulPolicyIsEnough(t *testing.T) {
 	}
 }
 
+func TestSecurityConsulPolicyIsEnoughForSessionChecks(t *testing.T) {
+	t.Parallel()
+	server := consulserver.Run(t, consulserver.Options{ACL: true})
+	for name, check := range map[string]api.AgentServiceCheck{
+		"TCP": {TCP: server.Addr, Interval: "1s"},
+		"TTL": {TTL: shortTTL.String()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := newElection(shortTTL)
+			secret, _ := consulToken(t, server.Client(), hcl(consulRules(t, server, cfg)))
+			member := enter(t, consulAt(server, consul.WithToken(secret), consul.WithSessionCheck(check)), cfg, "node-1")
+			first := member.await(t, leadership.StatusElectedFirst)
+			for range 3 { // so that renewals have passed the check that has a TTL
+				member.awaitProof(t)
+			}
+			member.stillLeads(t, first)
+			if err := member.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+			if n := member.says.Count(leadership.StatusError); n > 0 {
+				t.Errorf("%d errors under the documented policy:\n%v", n, member.says)
+			}
+			if service, err := checkService(soon(t), server.Client(), cfg.ServiceName); err != nil || service != nil {
+				t.Errorf("left behind: %+v, %v", service, err)
+			}
+		})
+	}
+}
+
 func TestSecurityConsulLessThanThePolicyIsRefused(t *testing.T) {
 	t.Parallel()
 	server := consulserver.Run(t, consulserver.Options{ACL: true})
@@ -148,10 +178,15 @@ func TestSecurityConsulLessThanThePolicyIsRefused(t *testing.T) {
 			}
 			return false
 		}, []string{"create session", "session:write"}},
+		{"with a session check, no right to its service", func(r *consulRule) bool { return r.resource == "service" }, []string{"register session check", "service:write"}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			t.Parallel()
 			cfg := newElection(calmTTL)
+			var opts []consul.Option
+			if strings.HasPrefix(c.sentence, "with a session check") {
+				opts = append(opts, consul.WithSessionCheck(api.AgentServiceCheck{TCP: server.Addr, Interval: "1s"}))
+			}
 			var rules []consulRule
 			for _, r := range consulRules(t, server, cfg) {
 				if !c.change(&r) {
@@ -159,7 +194,7 @@ func TestSecurityConsulLessThanThePolicyIsRefused(t *testing.T) {
 				}
 			}
 			secret, _ := consulToken(t, server.Client(), hcl(rules))
-			member := enter(t, consulAt(server, consul.WithToken(secret)), cfg, "node-1")
+			member := enter(t, consulAt(server, append(opts, consul.WithToken(secret))...), cfg, "node-1")
 			said := member.awaitError(t, leadership.ErrDenied)
 			for _, text := range c.says {
 				if !strings.Contains(said.Err.Error(), text) {

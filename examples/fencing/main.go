@@ -134,7 +134,8 @@ func join(ctx context.Context, address, name string) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.member, err = etcd.NewClusterFactory(etcd.WithClient(n.client)).Configure(leadership.Config{
+	factory := etcd.NewClusterFactory(etcd.WithClient(n.client)) //nolint:contextcheck // the client has its own context
+	n.member, err = factory.Configure(leadership.Config{
 		ServiceName: "fencing", ServiceID: name, Session: leadership.SessionConfig{TTL: lease},
 	}).Build(ctx)
 	if err != nil {

@@ -19,10 +19,12 @@ type backend struct {
 	client      *api.Client
 	transport   *http.Transport // nil for a client that was given
 	credentials *credentials
+	check       *sessionCheck // nil without one
 
 	mu       sync.Mutex
 	holdings map[place]holding
-	ours     string // a session that we opened or adopted, "" before the first
+	ours     string        // a session that we opened or adopted, "" before the first
+	outlive  time.Duration // for how long a holder of ours may believe after its session has ended
 }
 
 // place is a session's standing in a key.
@@ -43,7 +45,7 @@ func newBackend(agent leadership.ConsulConfig, s settings) (leadership.Backend, 
 		return nil, err
 	}
 	s.token = "" // from here on it is in the credentials alone: a backend may be printed
-	b := &backend{settings: s, client: s.client, credentials: tokens, holdings: make(map[place]holding)}
+	b := &backend{settings: s, client: s.client, credentials: tokens, check: newSessionCheck(s), holdings: make(map[place]holding)}
 	if b.client == nil {
 		if b.client, b.transport, err = newClient(agent, s); err != nil {
 			return nil, err
@@ -57,9 +59,12 @@ func (b *backend) Open(ctx context.Context, ttl time.Duration) (leadership.Sessi
 	if err := b.checkTTL("session TTL", ttl); err != nil {
 		return nil, err
 	}
-	id, err := b.createSession(ctx, ttl)
+	id, err := b.openSession(ctx, ttl)
 	if err != nil {
 		return nil, err
+	}
+	if b.checked() {
+		b.mayOutlive(ttl)
 	}
 	return b.newSession(id, ttl, false), nil
 }
@@ -75,7 +80,7 @@ func (b *backend) Attach(ctx context.Context, id string, ttl time.Duration) (lea
 	if err != nil {
 		return nil, err
 	}
-	bounded := granted == 0 || len(entry.NodeChecks)+len(entry.ServiceChecks)+len(entry.Checks) > 0
+	bounded := granted == 0 || hasChecks(entry)
 	if granted == 0 {
 		granted = ttl
 	}
@@ -84,6 +89,9 @@ func (b *backend) Attach(ctx context.Context, id string, ttl time.Duration) (lea
 	}
 	if granted <= 0 {
 		return nil, leadership.InvalidConfig("session TTL", ttl, "must be positive")
+	}
+	if bounded {
+		b.mayOutlive(granted)
 	}
 	return b.newSession(id, granted, true), nil
 }
@@ -106,42 +114,84 @@ func (b *backend) Observe(ctx context.Context, key string) (leadership.Observati
 
 // Lifetime answers with the whole TTL of a session that lives, because Consul does not tell when it was renewed. For one
 // without a TTL it is the lock-delay: what its maker thought a holder needs to notice the end.
+//
+// Where checks end sessions, that a session is gone says nothing about its holder, who may believe for one TTL after it. The lock-delay keeps the key for as long,
+// but not that of a key which an operator had deleted before, and it may be lost when Consul changes its leader. So the answer is our own TTL then, as all members of an
+// election have one. After a lock-delay that much is over at the same time.
 func (b *backend) Lifetime(ctx context.Context, id string) (time.Duration, error) {
 	entry, err := b.sessionInfo(ctx, id, true)
-	if err != nil || entry == nil {
-		return 0, err
-	}
-	ttl, err := sessionTTL(entry)
 	if err != nil {
 		return 0, err
 	}
-	if ttl == 0 {
+	after := b.outlives()
+	if entry == nil {
+		return after, nil
+	}
+	ttl, err := sessionTTL(entry)
+	switch {
+	case err != nil:
+		return 0, err
+	case ttl == 0:
 		return max(entry.LockDelay, leastLockDelay), nil
+	case after > 0 && hasChecks(entry):
+		return max(after, min(ttl, entry.LockDelay)), nil
 	}
 	return ttl, nil
 }
 
+// hasChecks says whether a check can end the session.
+func hasChecks(entry *api.SessionEntry) bool {
+	return len(entry.NodeChecks)+len(entry.ServiceChecks)+len(entry.Checks) > 0
+}
+
+// mayOutlive notes that a session of ours may end while its holder goes on to believe for up to ttl.
+func (b *backend) mayOutlive(ttl time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.outlive = max(b.outlive, ttl)
+}
+
+// outlives is the longest such time noted, 0 for none.
+func (b *backend) outlives() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.outlive
+}
+
 // Traits are those of Consul, whose servers end a session up to twice its TTL after the last renewal.
 func (b *backend) Traits(cfg leadership.Config) leadership.Traits {
-	return leadership.Traits{
+	ttl := cfg.Session.TTL
+	t := leadership.Traits{
 		Store:            "Consul",
-		TTL:              cfg.Session.TTL,
-		Linger:           cfg.Session.TTL,
-		LockDelay:        b.delay(cfg.Session.TTL),
+		TTL:              ttl,
+		Linger:           2*b.storedTTL(ttl) - ttl,
+		LockDelay:        b.delay(ttl),
 		RenewRequests:    1,
 		ReadRequests:     1,
 		CampaignRequests: 2,
 		WatchPeriod:      watchWait,
 		Notes:            []string{"a change of Consul's own leader gives every session twice its TTL again"},
 	}
+	if b.checked() {
+		t.Assumes = append(t.Assumes, "a successor saw the leader lose the key, or Consul's servers have kept the lock-delay")
+		t.Notes = append(t.Notes, "a check that fails ends a session at once: after a crash that it notices the key is free with the end of the lock-delay")
+	}
+	if b.checked() && ttl < usualMinTTL {
+		t.Risks = append(t.Risks, fmt.Sprintf("session.ttl %v may be shorter than an election of Consul's own servers: a leader's term ends then", ttl))
+	}
+	if b.check != nil && b.check.ttl {
+		t.RenewRequests++
+	}
+	return t
 }
 
-// Close closes idle connections. A client that was given stays as it is.
+// Close removes the session check and closes idle connections. A client that was given stays as it is.
 func (b *backend) Close() error {
+	err := b.removeCheck()
 	if b.transport != nil {
 		b.transport.CloseIdleConnections()
 	}
-	return nil
+	return err
 }
 
 // observation is what a key's state means to an election.

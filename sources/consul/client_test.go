@@ -255,7 +255,7 @@ func TestOpenSendsWhatWasSet(t *testing.T) {
 	if got := strings.TrimSpace(a.got("create")[0].body); got != want {
 		t.Errorf("sent %s\nwant %s", got, want)
 	}
-	if _, err := b.Open(t.Context(), time.Second); !errors.Is(err, leadership.ErrInvalidConfig) {
+	if _, err := b.Open(t.Context(), 0); !errors.Is(err, leadership.ErrInvalidConfig) {
 		t.Errorf("bad input 17: a TTL below the least: %v", err)
 	}
 }

@@ -25,14 +25,32 @@
 //
 // After a resignation: milliseconds. After the death of a leader: Consul ends a session between one and two TTLs after its
 // last renewal, then applies the lock-delay. The lock-delay is the smallest possible (1 ms) by default, because a leader stops believing
-// one TTL after its last renewal by itself, and one TTL long for sessions with health checks, which can end a session at any
-// time: the leader may believe for up to one TTL more. See [WithLockDelay].
+// one TTL after its last renewal by itself, and one TTL long for sessions with checks, which can end a session at any
+// time. See [WithLockDelay].
+//
+// # Sessions that end with a check
+//
+// With [WithSessionCheck], [WithServiceChecks] or [WithNodeChecks] Consul ends a session as soon as a check fails: a crash is noticed in a second, not after
+// two TTLs. The holder may not know, and believe for up to one TTL more. So the lock-delay is at least session.ttl: nobody gets the key before. For the same reason session.ttl
+// may be below what Consul takes (see [WithMinTTL]): it says for how long a leader believes after its last proof, and the store keeps the session for longer.
+//
+//	crash ──(up to one interval)──> the check fails, the session ends ──(lock-delay = session.ttl)──> a successor
+//
+// What it costs: a leader with a TTL of 1.5 s renews every 0.7 s, and does not ride out the seconds in which Consul elects its own leader: its term ends then. A failed
+// look of the agent ends it, too, where FailuresBeforeCritical does not say otherwise, and a restart of the agent, which takes every check for critical until it
+// has run. A check of a process does not see its machine die: then it takes two TTLs of the store, 20 s, or add WithNodeChecks("serfHealth").
+//
+// Every server of Consul keeps lock-delays in its memory, from when it took in the end of the session. They outlive a change of the servers' leader, but not the restoration
+// of a snapshot; a server that gets its state as a snapshot lacks those of before, and one that has just been elected may not have come as far yet. Nor is there any for the key that an operator deletes. A
+// waiting candidate therefore also waits for one TTL by its own clock when it saw the leader lose the key, even where the session is gone. One that comes only then
+// can't: [leadership.ElectionConfig].TakeoverDelay covers that. All members of an election should have checks, or none, and one session.ttl.
 //
 // # What a token of Consul's ACL needs
 //
 //	key "services/cluster-app/leader" { policy = "write" }
 //	session "node-1"                  { policy = "write" }
 //	session_prefix ""                 { policy = "read" }
+//	service "leadership-cluster-app"  { policy = "write" } // with a session check
 //
 // for the node node-1, whose agent the member talks to. See docs/consul-policy.hcl, which is tested. A token that is refused shows as
 // [leadership.ErrDenied], with Consul's words for what it lacks. With [WithTokenFile] it can be replaced while members run.

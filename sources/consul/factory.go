@@ -18,7 +18,7 @@ const (
 	maxTTL = 24 * time.Hour
 	// maxLockDelay is the longest lock-delay that Consul documents.
 	maxLockDelay = 60 * time.Second
-	// leastLockDelay is the shortest one: Consul takes 0 for its default of 15 s.
+	// leastLockDelay is the shortest one, and the shortest TTL with checks: Consul takes 0 for its default of 15 s.
 	leastLockDelay = time.Millisecond
 )
 
@@ -52,6 +52,7 @@ func connect(cfg leadership.Config, opts []Option) (leadership.Backend, error) {
 	if s.sessionName == "" {
 		s.sessionName = nameOf(cfg.Key()) + cfg.ServiceID
 	}
+	s.checkService = checkServicePrefix + cfg.ServiceName
 	if err := s.checkTTL("session.ttl", cfg.Session.TTL); err != nil {
 		return nil, err
 	}
@@ -85,17 +86,23 @@ func collect(opts []Option) (settings, error) {
 			return s, leadership.InvalidConfig("consul service check", `""`, "must not be empty")
 		}
 	}
-	return s, nil
+	return s, s.checkSessionCheck()
 }
 
 // checked says whether a check can end the session before its TTL.
-func (s settings) checked() bool { return len(s.nodeChecks)+len(s.serviceChecks) > 0 }
+func (s settings) checked() bool {
+	return len(s.nodeChecks)+len(s.serviceChecks) > 0 || s.sessionCheck != nil
+}
 
-// checkTTL refuses a TTL that the store would refuse, or for which the lock-delay is no protection.
+// checkTTL refuses a TTL that the store would refuse, or for which the lock-delay is no protection. With checks it may be below the store's least: see storedTTL.
 func (s settings) checkTTL(field string, ttl time.Duration) error {
+	least := s.minTTL
+	if s.checked() {
+		least = min(least, leastLockDelay)
+	}
 	switch {
-	case ttl < s.minTTL || ttl > maxTTL:
-		return leadership.InvalidConfig(field, ttl, fmt.Sprintf("must be between %v and %v, what Consul takes", s.minTTL, maxTTL))
+	case ttl < least || ttl > maxTTL:
+		return leadership.InvalidConfig(field, ttl, fmt.Sprintf("must be between %v and %v, what Consul takes", least, maxTTL))
 	case !s.checked():
 		return nil
 	case s.lockDelay == nil && ttl > maxLockDelay:
@@ -104,8 +111,12 @@ func (s settings) checkTTL(field string, ttl time.Duration) error {
 		return leadership.InvalidConfig("consul lock-delay", *s.lockDelay, fmt.Sprintf(
 			"must be at least %s %v with health checks: they end a session whose holder still believes", field, ttl))
 	}
-	return nil
+	return s.checkPassing(field, ttl)
 }
+
+// storedTTL is what a session lives for at the store whose holder believes for ttl. Only the lock-delay matters to its holder where checks may end
+// it at any time: a proof shows that the session lived when the proof was sent, and from the end of the session on the key is kept from others for ttl.
+func (s settings) storedTTL(ttl time.Duration) time.Duration { return max(ttl, s.minTTL) }
 
 // delay is the lock-delay of a session with that TTL, in whole milliseconds.
 //

@@ -24,6 +24,8 @@ type settings struct {
 	node          string
 	nodeChecks    []string
 	serviceChecks []api.ServiceCheck
+	sessionCheck  *api.AgentServiceCheck
+	checkService  string // the name of the service that carries sessionCheck; "" means the usual one
 	behavior      string
 	lockDelay     *time.Duration
 	minTTL        time.Duration
@@ -65,13 +67,35 @@ func WithNode(name string) Option { return func(s *settings) { s.node = name } }
 
 // WithNodeChecks makes a session end as soon as one of these checks of its node turns critical, long before
 // its TTL: "serfHealth" is the cluster's own failure detector. Default none, because a short disturbance of
-// the network would end the term of a leader that works. With checks the lock-delay is one TTL by default, and may not be less.
+// the network would end the term of a leader that works.
+//
+// With checks the lock-delay is one TTL by default, and may not be less, and session.ttl may be shorter than what Consul takes for a session. The package's
+// documentation says more about them.
 func WithNodeChecks(ids ...string) Option { return func(s *settings) { s.nodeChecks = ids } }
 
 // WithServiceChecks makes a session end as soon as one of these checks of its node's services turns critical. What is said
 // at [WithNodeChecks] holds for them, too.
 func WithServiceChecks(checks ...api.ServiceCheck) Option {
 	return func(s *settings) { s.serviceChecks = checks }
+}
+
+// WithSessionCheck makes sessions end as soon as this check fails, so that the crash of a process is noticed within an interval of the check instead of
+// two TTLs. With an interval of 1 s and session.ttl 1.5 s another member leads after 2 to 3 s. It is of one of three kinds:
+//
+//	api.AgentServiceCheck{TCP: "127.0.0.1:8080", Interval: "1s"}               // the agent connects to a port of this process
+//	api.AgentServiceCheck{HTTP: "http://127.0.0.1:8080/alive", Interval: "1s"} // the agent asks this process: it notices one that hangs, too
+//	api.AgentServiceCheck{TTL: "1.5s"}                                         // renewals of the session pass it; at least session.ttl
+//
+// The interval is at least 1 s; the timeout is the interval unless it is set. Addresses are as the agent sees them. The member must talk to one agent, not to several behind one address.
+//
+// The agent runs the check, as long as the member lives, at a service of its own. That is named "leadership-" and the service name, so that it does not mix with the
+// services that you look up; an ACL token needs the right to write it. Close removes it. After a crash the agent does, once the
+// check has been critical for DeregisterCriticalServiceAfter: 1 minute, unless more is set.
+//
+// At first the check counts as passing; with Status "critical" the member waits until it has passed. After a failure it stands again when the
+// check passes. What else to know about sessions with checks stands in the package's documentation. Excludes [WithNode] and [WithDatacenter].
+func WithSessionCheck(check api.AgentServiceCheck) Option {
+	return func(s *settings) { s.sessionCheck = &check }
 }
 
 // WithKeptKeys leaves the key, with the last leader's vote, at the store when its session ends (behaviour "release"), as the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,11 +87,14 @@ func (b *backend) createSession(ctx context.Context, ttl time.Duration) (id stri
 	in := sessionRequest{
 		Name:          b.sessionName,
 		Node:          b.node,
-		TTL:           ttl.String(),
+		TTL:           b.storedTTL(ttl).String(),
 		Behavior:      b.behavior,
 		LockDelay:     fmt.Sprintf("%dms", b.delay(ttl).Milliseconds()),
 		NodeChecks:    append([]string{}, b.nodeChecks...),
 		ServiceChecks: b.serviceChecks,
+	}
+	if b.check != nil {
+		in.ServiceChecks = append(slices.Clone(in.ServiceChecks), api.ServiceCheck{ID: b.check.id(), Namespace: b.namespace})
 	}
 	if in.Name == "" {
 		in.Name = "leadership"

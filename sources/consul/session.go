@@ -35,11 +35,16 @@ func (s *session) ID() string { return s.id }
 func (s *session) TTL() time.Duration { return s.ttl }
 
 func (s *session) Renew(ctx context.Context) error {
+	var tended error
+	if !s.attached {
+		tended = s.backend.tendCheck(ctx)
+	}
 	_, err := s.backend.renewSession(ctx, s.id)
 	if errors.Is(err, leadership.ErrSessionLost) {
 		s.backend.forgetSession(s.id)
+		return err
 	}
-	return err
+	return errors.Join(err, tended)
 }
 
 // Resign replaces the vote by the sign and releases the key, in one transaction. Waiters' watches return with it, and the key
