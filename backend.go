@@ -131,6 +131,8 @@ type Traits struct {
 	Linger time.Duration
 	// LockDelay is for how long nobody gets the key after the session of its holder has ended.
 	LockDelay time.Duration
+	// Notice is how soon the store notices that the process of a holder has died, and ends its session; 0 where only the TTL tells.
+	Notice time.Duration
 	// Polls says that nothing tells of changes: candidates find out when they read.
 	Polls bool
 	// RenewRequests, ReadRequests and CampaignRequests are how many requests it takes to renew a session, to read a key, and to stand for one that another holds.

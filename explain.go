@@ -16,7 +16,7 @@ type Explanation struct {
 	Key string
 
 	// AfterResign, AfterCrash and AfterPartition bound for how long nobody leads, where the store is up, a candidate waits, and its watch works: after Resign,
-	// Close or TransferTo; after the leader's process has died; after it was cut off, counted from when it has stopped believing. What requests
+	// Close or TransferTo; after the leader's process has died on a machine that lives; after it was cut off, counted from when it has stopped believing. What requests
 	// take comes on top.
 	AfterResign, AfterCrash, AfterPartition time.Duration
 	// DeadWatch is how much longer it may take where the candidate's watch is dead.
@@ -59,6 +59,10 @@ func explanationOf(cfg Config, t Traits) Explanation {
 	e.Belief, e.Margin = t.TTL-s.Drift, s.Drift
 	freed := t.Linger + t.LockDelay + takeover // after the TTL
 	e.AfterCrash, e.AfterPartition = t.TTL+freed, s.Drift+freed
+	if t.Notice > 0 {
+		e.Notes = append([]string{fmt.Sprintf("a machine that dies with the leader on it is noticed by the TTL: up to %v without a leader", e.AfterCrash)}, e.Notes...)
+		e.AfterCrash = t.Notice + t.LockDelay + takeover
+	}
 	e.DeadWatch = cfg.Election.Frequency
 	if t.Polls {
 		e.AfterResign += e.DeadWatch

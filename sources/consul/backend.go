@@ -179,8 +179,11 @@ func (b *backend) Traits(cfg leadership.Config) leadership.Traits {
 	if b.checked() && ttl < usualMinTTL {
 		t.Risks = append(t.Risks, fmt.Sprintf("session.ttl %v may be shorter than an election of Consul's own servers: a leader's term ends then", ttl))
 	}
-	if b.check != nil && b.check.ttl {
-		t.RenewRequests++
+	if b.check != nil {
+		t.Notice = b.check.notices()
+		if b.check.ttl {
+			t.RenewRequests++
+		}
 	}
 	return t
 }

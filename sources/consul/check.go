@@ -66,6 +66,16 @@ func newSessionCheck(s settings) *sessionCheck {
 	}
 }
 
+// notices is how soon the agent finds out that the process has died: its port refuses at once then.
+func (c *sessionCheck) notices() time.Duration {
+	check := c.service.Checks[0]
+	period, err := time.ParseDuration(cmp.Or(check.TTL, check.Interval))
+	if err != nil { // it was validated
+		return 0
+	}
+	return period * time.Duration(1+check.FailuresBeforeCritical)
+}
+
 // id is that of the service and of its check.
 func (c *sessionCheck) id() string { return c.service.ID }
 
