@@ -79,7 +79,7 @@ func (f *ClusterFactory) Health(probe HealthProbe) *ClusterFactory { f.probe = p
 
 // Wrap puts layer around the backend of each member, in either mode; the layer of a later call lies outside.
 func (f *ClusterFactory) Wrap(layer Layer) *ClusterFactory {
-	f.layers = append(f.layers, layer)
+	f.layers = append(slices.Clip(f.layers), layer) // a copy of f may have the same ones
 	return f
 }
 

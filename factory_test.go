@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -187,4 +188,26 @@ func TestBuildRefuses(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestCopiesOfAFactoryAreWrappedApart(t *testing.T) {
+	var made []string
+	layer := func(name string) leadership.Layer {
+		return func(_ leadership.Config, within leadership.Backend) leadership.Backend {
+			made = append(made, name)
+			return within
+		}
+	}
+	f := leadership.NewClusterFactory(nil).Mode(leadership.ModeSingle).Wrap(layer("1")).Wrap(layer("2")).Wrap(layer("3"))
+	a, b := *f, *f
+	a.Wrap(layer("a"))
+	b.Wrap(layer("b"))
+	m, err := a.Build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = m.Close()
+	if want := []string{"1", "2", "3", "a"}; !slices.Equal(made, want) {
+		t.Errorf("the copy has the layers %q, not %q", made, want)
+	}
 }
