@@ -60,7 +60,9 @@ func TestExplain(t *testing.T) {
 			0, 2 * ttl, ttl + 750*time.Millisecond, 10 * time.Second,
 		},
 		{
-			"one that notices a crash", leadership.Config{}, leadership.Traits{TTL: ttl, Linger: ttl, LockDelay: time.Second, Notice: 2 * time.Second},
+			"one that notices a crash",
+			leadership.Config{},
+			leadership.Traits{TTL: ttl, Linger: ttl, LockDelay: time.Second, Notice: 2 * time.Second},
 			0, 3 * time.Second, ttl + time.Second + 750*time.Millisecond, 10 * time.Second,
 		},
 		{"one that is polled", leadership.Config{}, leadership.Traits{TTL: ttl, Polls: true}, 10 * time.Second, ttl + 10*time.Second, 10750 * time.Millisecond, 0},
