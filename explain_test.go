@@ -158,7 +158,7 @@ func TestExplainedRequestsAreThoseThatAreMade(t *testing.T) {
 }
 
 func TestExplainedTimesAreBounds(t *testing.T) {
-	bubble(t, "after a partition, somebody leads in time", func(t *testing.T, store *memory.Store) {
+	bubble(t, "failure 11: after a partition, somebody leads within the time that was computed", func(t *testing.T, store *memory.Store) {
 		e, err := memory.NewClusterFactory(store).Explain()
 		if err != nil {
 			t.Fatal(err)

@@ -117,7 +117,7 @@ func TestLead(t *testing.T) {
 			t.Error("the tokens do not grow")
 		}
 	})
-	bubble(t, "Resign stops the work first, under a term that still holds, and gives the key back once it has returned", func(t *testing.T, store *memory.Store) {
+	bubble(t, "failure 25: Resign stops the work first, under a term that still holds, and gives the key back once it has returned", func(t *testing.T, store *memory.Store) {
 		a, b := join(t, store, "a"), join(t, store, "b")
 		wa := leads(t.Context(), a, &labour{linger: 3 * time.Second})
 		a.log.news()
@@ -228,7 +228,7 @@ func TestLead(t *testing.T) {
 			t.Errorf("leads %v, terms %d and %d", a.IsLeader(), wa.begun[0].Token(), wa.begun[1].Token())
 		}
 	})
-	bubble(t, "after the deadline the key is kept until the work has returned, for the drain time at most", func(t *testing.T, store *memory.Store) {
+	bubble(t, "failure 25: after the deadline the key is kept until the work has returned, for the drain time at most", func(t *testing.T, store *memory.Store) {
 		a, b := join(t, store, "a"), join(t, store, "b")
 		leads(t.Context(), a, &labour{linger: 4 * time.Second})
 		deadline := a.Term().Deadline()
