@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help check test race lint fmt fuzz docs simulate model mutants figures-safety figures-stream quickstart consul
+.PHONY: help check test race lint fmt fuzz docs simulate model mutants figures-safety figures-stream figures-election quickstart consul
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ mutants: ## show that the simulation finds deliberate bugs
 
 figures-safety: simulate model mutants ## all figures of docs/safety.md: the three above, then real servers and faults; about two hours
 	go run ./e2e/cmd/figures-safety -soak.png docs/soak.png
+
+figures-election: ## measure handovers, crashes and rolling restarts beside the stores' own clients; five minutes
+	go run ./e2e/cmd/figures-election
 
 figures-stream: ## measure the stream beside rxgo, samber/ro, channels and bare functions
 	go run ./e2e/cmd/figures-stream

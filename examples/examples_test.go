@@ -70,6 +70,11 @@ func TestPrograms(t *testing.T) {
 		},
 		{program: "single", stdout: `(` + message + `\n){4}`},
 		{program: "config", stdout: `stands for services/cluster-app/leader with a TTL of 15s\n(` + message + `\n){2}`},
+		{
+			program: "rolling",
+			stdout: `--- etcd is up, at 127\.0\.0\.1:\d+\nnode-1 leads\n` +
+				`(restart +\d+ of node-[123]: node-[123] leads \S+ after its work was done\n){10}10 restarts [^\n]+\n`,
+		},
 		{program: "fencing", stdout: `(?:[^\n]+\n){3}node-1 goes on, and writes: refused: [^\n]+\nthe job is done by node-2\n`},
 		{
 			program: "consul",

@@ -32,8 +32,12 @@ func startConsulLock(ctx context.Context, o Options) (Contender, error) {
 		return nil, err
 	}
 	c := &consulLock{conns: conns}
-	c.peer = startPeer(ctx, o.TTL, func(ctx context.Context) (*reign, error) {
-		lock, err := client.LockOpts(&api.LockOptions{Key: Key(o.Election), Value: []byte(o.ID), SessionTTL: o.TTL.String()})
+	options := api.LockOptions{Key: Key(o.Election), Value: []byte(o.ID)}
+	if o.TTL != 0 {
+		options.SessionTTL = o.TTL.String()
+	}
+	c.peer = startPeer(ctx, o, func(ctx context.Context) (*reign, error) {
+		lock, err := client.LockOpts(new(options))
 		if err != nil {
 			return nil, err
 		}

@@ -35,15 +35,23 @@ type Options struct {
 	Election string
 	// ID is the candidate's name in its vote.
 	ID string
-	// TTL is the session's.
+	// TTL is the session's; 0 for the library's default.
 	TTL time.Duration
+	// Frequency is that of our own candidates' votes, and how long they wait after a resignation before they stand again; 0 for the TTL. The other
+	// libraries' candidates wait for [StandAgain].
+	Frequency time.Duration
 	// TakeoverDelay is that of our own candidates; the other libraries have none.
 	TakeoverDelay time.Duration
+	// Work has our own candidates lead for work, which takes a while to return; Close tells what was wrong with it.
+	Work bool
 	// Log is the file in which the fenced writes of a contender that can make them are recorded; "" for none, and no such writes.
 	Log string
 	// Tell is called with each message of the candidate's stream, where its library has one: in order, never concurrently. Nil
 	// is fine.
 	Tell func(status string, token uint64, err error) `json:"-"`
+	// Led is called whenever the candidate begins to lead, as soon as whoever uses its library can know: with elected.first, or when the call
+	// that waits returns. Never concurrently. Nil is fine.
+	Led func() `json:"-"`
 }
 
 // Start starts a candidate, which stands until it is closed or ctx ends. It does not wait for the election.

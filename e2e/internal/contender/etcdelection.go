@@ -32,8 +32,12 @@ func startEtcdElection(ctx context.Context, o Options) (Contender, error) {
 		return nil, err
 	}
 	c := &etcdElection{client: client}
-	c.peer = startPeer(ctx, o.TTL, func(ctx context.Context) (*reign, error) {
-		session, err := concurrency.NewSession(client, concurrency.WithTTL(int((o.TTL+time.Second-1)/time.Second)))
+	var options []concurrency.SessionOption
+	if o.TTL != 0 {
+		options = append(options, concurrency.WithTTL(int((o.TTL+time.Second-1)/time.Second)))
+	}
+	c.peer = startPeer(ctx, o, func(ctx context.Context) (*reign, error) {
+		session, err := concurrency.NewSession(client, options...)
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,8 @@ import (
 const (
 	// Leadership is this library.
 	Leadership = "leadership"
+	// LeadershipChecked is this library at Consul, with sessions that end when nobody answers at a port of the candidate's process.
+	LeadershipChecked = "leadership, with a session check"
 	// EtcdElection is concurrency.Election of etcd's client.
 	EtcdElection = "concurrency.Election"
 	// ConsulLock is Lock of Consul's client.
@@ -18,9 +20,10 @@ const (
 
 func kinds() map[string]Start {
 	return map[string]Start{
-		Leadership:   startLeadership,
-		EtcdElection: startEtcdElection,
-		ConsulLock:   startConsulLock,
+		Leadership:        startLeadership,
+		LeadershipChecked: startChecked,
+		EtcdElection:      startEtcdElection,
+		ConsulLock:        startConsulLock,
 	}
 }
 

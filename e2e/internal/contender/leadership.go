@@ -1,6 +1,7 @@
 package contender
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,22 @@ import (
 )
 
 // member is a candidate of this library.
-type member struct{ *leadership.Member }
+type member struct {
+	*leadership.Member
+
+	work *worker // nil for one that only leads
+}
+
+// Close ends the candidacy and waits for the work. What was wrong with it counts more than what the store says.
+func (m member) Close() error {
+	err := m.Member.Close()
+	if m.work != nil {
+		if breach := m.work.end(); breach != nil {
+			return breach
+		}
+	}
+	return err
+}
 
 // startLeadership starts one of ours.
 func startLeadership(ctx context.Context, o Options) (Contender, error) {
@@ -27,10 +43,15 @@ func startLeadership(ctx context.Context, o Options) (Contender, error) {
 	default:
 		return nil, fmt.Errorf("contender: no store %q", o.Store)
 	}
+	return startMember(ctx, factory, o)
+}
+
+// startMember starts one that the factory makes.
+func startMember(ctx context.Context, factory *leadership.ClusterFactory, o Options) (Contender, error) {
 	m, err := factory.Configure(leadership.Config{
 		ServiceName: o.Election, ServiceID: o.ID,
 		Session:  leadership.SessionConfig{TTL: o.TTL},
-		Election: leadership.ElectionConfig{Frequency: o.TTL, TakeoverDelay: o.TakeoverDelay},
+		Election: leadership.ElectionConfig{Frequency: cmp.Or(o.Frequency, o.TTL), TakeoverDelay: o.TakeoverDelay},
 	}).Build(ctx)
 	if err != nil {
 		return nil, err
@@ -38,12 +59,23 @@ func startLeadership(ctx context.Context, o Options) (Contender, error) {
 	if o.Tell != nil {
 		m.AsObservable().Subscribe(func(msg leadership.ElectionMessage) { o.Tell(string(msg.Status), msg.Term, msg.Err) }, leadership.Mailbox(1<<16))
 	}
-	if o.Log == "" {
-		return member{m}, nil
+	if o.Led != nil {
+		m.AsObservable().Subscribe(func(msg leadership.ElectionMessage) {
+			if msg.Status == leadership.StatusElectedFirst {
+				o.Led()
+			}
+		})
 	}
-	w, err := newWriter(m, o)
+	candidate := member{Member: m}
+	if o.Work {
+		candidate.work = startWorker(m)
+	}
+	if o.Log == "" {
+		return candidate, nil
+	}
+	w, err := newWriter(candidate, o)
 	if err != nil {
-		return nil, errors.Join(err, m.Close())
+		return nil, errors.Join(err, candidate.Close())
 	}
 	return w, nil
 }
@@ -61,7 +93,7 @@ type writer struct {
 	log *os.File
 }
 
-func newWriter(m *leadership.Member, o Options) (writer, error) {
+func newWriter(m member, o Options) (writer, error) {
 	log, err := fenced.Append(o.Log)
 	if err != nil {
 		return writer{}, err
@@ -71,7 +103,7 @@ func newWriter(m *leadership.Member, o Options) (writer, error) {
 		return writer{}, errors.Join(err, log.Close())
 	}
 	client := fenced.NewClient(o.ID, o.Election, register, fenced.Record(log))
-	return writer{member{m}, fenced.NewWriter(m, client), log}, nil
+	return writer{m, fenced.NewWriter(m.Member, client), log}, nil
 }
 
 func (w writer) Leads() (uint64, bool) { return w.Writer.Leads() }

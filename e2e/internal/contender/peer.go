@@ -1,6 +1,7 @@
 package contender
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -12,6 +13,7 @@ type peer struct {
 	current atomic.Pointer[reign] // nil while it does not lead
 	stop    context.CancelFunc
 	done    chan struct{}
+	led     func() // nil for nobody to tell
 	grace   time.Duration
 	err     error // of leaving in the end; set before done is closed
 }
@@ -34,22 +36,22 @@ type resignation struct {
 }
 
 const (
-	// standAgain is how long a peer that resigned, or that could not stand, waits before it stands again: so that another one is elected.
-	standAgain = time.Second
+	// StandAgain is how long a peer that resigned, or that could not stand, waits before it stands again: so that another one is elected.
+	StandAgain = time.Second
 	// maxGrace bounds how long a peer may take to leave before its connections are broken.
 	maxGrace = 5 * time.Second
 )
 
 // startPeer has a peer stand until ctx ends. stand blocks until it leads.
-func startPeer(ctx context.Context, ttl time.Duration, stand func(ctx context.Context) (*reign, error)) *peer {
+func startPeer(ctx context.Context, o Options, stand func(ctx context.Context) (*reign, error)) *peer {
 	ctx, stop := context.WithCancel(ctx)
-	p := &peer{stop: stop, done: make(chan struct{}), grace: min(ttl, maxGrace)}
+	p := &peer{stop: stop, done: make(chan struct{}), led: o.Led, grace: min(cmp.Or(o.TTL, maxGrace), maxGrace)}
 	go func() {
 		defer close(p.done)
 		for ctx.Err() == nil {
 			r, err := stand(ctx)
 			if err != nil {
-				pause(ctx, standAgain)
+				pause(ctx, StandAgain)
 				continue
 			}
 			p.lead(ctx, r)
@@ -62,6 +64,9 @@ func startPeer(ctx context.Context, ttl time.Duration, stand func(ctx context.Co
 func (p *peer) lead(ctx context.Context, r *reign) {
 	r.resigns, r.over = make(chan resignation), make(chan struct{})
 	p.current.Store(r)
+	if p.led != nil {
+		p.led()
+	}
 	var resigned *resignation
 	select {
 	case <-r.lost:
@@ -74,7 +79,7 @@ func (p *peer) lead(ctx context.Context, r *reign) {
 	switch {
 	case resigned != nil:
 		resigned.answer <- r.end(resigned.ctx) //nolint:contextcheck // that of the call
-		pause(ctx, standAgain)
+		pause(ctx, StandAgain)
 	case ctx.Err() != nil:
 		p.err = r.leave()
 	default:

@@ -35,6 +35,9 @@ func TestPeers(t *testing.T) {
 					"a waiter leads after a resignation, and after Close":         handOver,
 					"a leader whose session ends leads no more, and stands again": loseAndStandAgain,
 					"one that is cut off can be closed":                           closeCutOff,
+					"each beginning is told once, whichever the library":          tellBeginnings,
+					"without a TTL it is the library's own":                       defaultTTL,
+					"one with a session check hands over, at Consul alone":        checkedHandsOver,
 				} {
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
@@ -151,6 +154,105 @@ func holder(t *testing.T, s stores.Store, election string) string {
 		t.Fatalf("session %q is not among %q: %v", id, ids, err)
 	}
 	return id
+}
+
+func tellBeginnings(t *testing.T, s stores.Store) {
+	for i, kind := range []string{Leadership, Peer(s.Name())} {
+		begin, err := Of(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		led := make(chan string, 100)
+		candidates := make(map[string]Contender)
+		for _, id := range []string{"a", "b"} {
+			c, err := begin(t.Context(), Options{
+				Store: s.Name(), Addrs: s.Addrs(), Election: fmt.Sprintf("tell-%d", i), ID: id, TTL: ttl, Frequency: StandAgain,
+				Led: func() { led <- id },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			candidates[id] = c
+			if id == "a" {
+				await(t, c, true)
+			}
+		}
+		time.Sleep(100 * time.Millisecond)      // b stands
+		for _, id := range []string{"a", "b"} { // and a again
+			if err := candidates[id].Resign(t.Context()); err != nil {
+				t.Error(kind, err)
+			}
+			time.Sleep(StandAgain + 200*time.Millisecond)
+		}
+		for _, want := range []string{"a", "b", "a"} {
+			select {
+			case got := <-led:
+				if got != want {
+					t.Errorf("%s: %s leads, want %s", kind, got, want)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("%s: %s is not told to lead", kind, want)
+			}
+		}
+		end(t, candidates["b"])
+		end(t, candidates["a"])
+		if n := len(led); n > 0 {
+			t.Errorf("%s: %d beginnings too many", kind, n)
+		}
+	}
+}
+
+func checkedHandsOver(t *testing.T, s stores.Store) {
+	stand := func(id string) (Contender, error) {
+		return startChecked(t.Context(), Options{Store: s.Name(), Addrs: s.Addrs(), Election: "checked", ID: id})
+	}
+	a, err := stand("a")
+	if s.Name() != "consul" {
+		if err == nil {
+			t.Error("it stands at a store that looks after nobody")
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, a, true)
+	b, err := stand("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end(t, a)
+	await(t, b, true)
+	end(t, b)
+}
+
+func defaultTTL(t *testing.T, s stores.Store) {
+	for kind, want := range map[string]time.Duration{Leadership: 15 * time.Second, EtcdElection: time.Minute, ConsulLock: 15 * time.Second} {
+		if kind != Leadership && kind != Peer(s.Name()) {
+			continue
+		}
+		begin, err := Of(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		election := "default " + kind[:4]
+		c, err := begin(t.Context(), Options{Store: s.Name(), Addrs: s.Addrs(), Election: election, ID: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, c, true)
+		backend, err := s.Backend()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := backend.Lifetime(t.Context(), holder(t, s, election)); err != nil || got != want {
+			t.Errorf("%s: a TTL of %v, error %v; want %v", kind, got, err, want)
+		}
+		if err := backend.Close(); err != nil {
+			t.Error(err)
+		}
+		end(t, c)
+	}
 }
 
 func closeCutOff(t *testing.T, s stores.Store) {

@@ -71,7 +71,7 @@ func (e *election) fill(s *seat) (err error) {
 	s.proc, err = launch(order{
 		Kind: e.kind, Sheet: filepath.Join(e.dir, id),
 		Stand: contender.Options{
-			Store: e.store.Name(), Addrs: s.links.Addrs(), Election: e.name, ID: id, TTL: e.TTL, TakeoverDelay: e.takeover, Log: e.logOf(id),
+			Store: e.store.Name(), Addrs: s.links.Addrs(), Election: e.name, ID: id, TTL: e.TTL, TakeoverDelay: e.takeover, Log: e.logOf(id), Work: true,
 		},
 	})
 	if err != nil {

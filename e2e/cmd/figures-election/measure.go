@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/leadership-go/leadership/e2e/internal/contender"
+	"github.com/leadership-go/leadership/e2e/internal/figures"
+	"github.com/leadership-go/leadership/e2e/internal/handover"
+	"github.com/leadership-go/leadership/e2e/internal/stores"
+)
+
+// What is promised.
+const (
+	handoverRatio    = 1.0             // to a handover of the store's own client
+	consulCrashRatio = 0.6             // to Lock of Consul's client, both with their defaults
+	checkedCrash     = 3 * time.Second // at most, with session checks
+	restartGap       = 50 * time.Millisecond
+)
+
+// resignations compares handovers with those of the store's own client.
+func resignations(ctx context.Context, store stores.Store, s settings, r *report) error {
+	peer := contender.Peer(store.Name())
+	took, unconfirmed, err := handover.Resignations(ctx, store, []string{contender.Leadership, peer}, s.handover)
+	if err != nil {
+		return err
+	}
+	ours, theirs := took[contender.Leadership], took[peer]
+	name := store.Name() + ".handover."
+	r.Count(name+"samples", len(ours))
+	r.Count(name+"unconfirmed", unconfirmed) // the store elected a leader of its own meanwhile, or the machine stood still
+	for _, q := range []struct {
+		name string
+		q    float64
+	}{{"p50", 0.5}, {"p99", 0.99}} {
+		r.Seconds(name+q.name, ours.Quantile(q.q))
+		r.Seconds(name+"peer."+q.name, theirs.Quantile(q.q))
+		r.atMost(name+"ratio."+q.name, ratio(ours.Quantile(q.q), theirs.Quantile(q.q)), handoverRatio)
+	}
+	return nil
+}
+
+// rolling restarts the leader again and again.
+func rolling(ctx context.Context, store stores.Store, s settings, r *report) error {
+	gaps, err := handover.Rolling(ctx, store, s.restarts)
+	if err != nil {
+		return err
+	}
+	name := store.Name() + ".rolling."
+	r.Count(name+"restarts", len(gaps))
+	r.Seconds(name+"gap.p50", gaps.Quantile(0.5))
+	r.Seconds(name+"gap.max", gaps.Max())
+	r.Require(gaps.Max() <= restartGap, "%sgap.max is %v, the most is %v", name, gaps.Max(), restartGap)
+	r.Require(gaps.Min() >= 0, "%s: a member led %v before the last one had stopped", name, -gaps.Min())
+	return nil
+}
+
+// crashes kills leaders at all stores side by side: most of the time nothing happens.
+func crashes(ctx context.Context, s settings, r *report) error {
+	took := make([]map[string]figures.Durations, len(s.stores))
+	errs := make([]error, len(s.stores))
+	var all sync.WaitGroup
+	for i, starter := range s.stores {
+		all.Go(func() {
+			errs[i] = atStore(ctx, starter, func(store stores.Store) (err error) {
+				took[i], err = handover.Crashes(ctx, store, killed(starter.Name), s.crashes)
+				return err
+			})
+		})
+	}
+	all.Wait()
+	for i, starter := range s.stores {
+		if errs[i] != nil {
+			return fmt.Errorf("%s: %w", starter.Name, errs[i])
+		}
+		r.crashes(starter.Name, killed(starter.Name), took[i])
+	}
+	return nil
+}
+
+// ours is the name of the crashes that others are measured by.
+const ours = "ours"
+
+// killed are the kinds of leaders that are killed at a store, ours first. TTLs that are not given are the library's defaults: ours is
+// 15 s, that of Consul's Lock, too, that of etcd's Session 60 s.
+func killed(store string) []handover.Crash {
+	if store == "consul" {
+		return []handover.Crash{
+			{Name: ours, Kind: contender.Leadership, Renewal: 7 * time.Second, Within: time.Minute},
+			{Name: "checked", Kind: contender.LeadershipChecked, Renewal: time.Second, Wait: 15 * time.Second, Within: time.Minute}, // the agent looks once a second
+			{Name: "peer", Kind: contender.ConsulLock, Renewal: 7500 * time.Millisecond, Within: 2 * time.Minute},
+		}
+	}
+	return []handover.Crash{
+		{Name: ours, Kind: contender.Leadership, Renewal: 7 * time.Second, Within: time.Minute},
+		{Name: "peer", Kind: contender.EtcdElection, Renewal: 20 * time.Second, Within: 2 * time.Minute},
+		{Name: "peer.15s", Kind: contender.EtcdElection, TTL: 15 * time.Second, Renewal: 5 * time.Second, Within: time.Minute},
+	}
+}
+
+// crashes prints how long the crashes took that a store's candidates saw.
+func (r *report) crashes(store string, kinds []handover.Crash, took map[string]figures.Durations) {
+	prefix := store + ".crash."
+	for _, c := range kinds {
+		name := prefix
+		if c.Name != ours {
+			name += c.Name + "."
+		}
+		r.Seconds(name+"p50", took[c.Name].Quantile(0.5))
+		r.Seconds(name+"max", took[c.Name].Max())
+		switch c.Kind {
+		case contender.Leadership:
+			continue
+		case contender.LeadershipChecked:
+			r.Require(took[c.Name].Max() <= checkedCrash, "%smax is %v, the most is %v", name, took[c.Name].Max(), checkedCrash)
+			continue
+		}
+		limit := 0.0
+		if c.Kind == contender.ConsulLock {
+			limit = consulCrashRatio
+		}
+		r.atMost(name+"ratio.p50", ratio(took[ours].Quantile(0.5), took[c.Name].Quantile(0.5)), limit)
+	}
+}
+
+// ratio is how many times as long as theirs ours took.
+func ratio(ours, theirs time.Duration) float64 { return float64(ours) / float64(max(theirs, 1)) }
