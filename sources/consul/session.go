@@ -130,8 +130,8 @@ func (s *session) sweep(ctx context.Context, key string, left sign) error {
 		}
 		left.index = state.entry.ModifyIndex
 	}
-	if s.attached {
-		// Our session lives on, so that a waiter that misses the sign would wait for its end. Give it a
+	if s.attached || s.backend.checked() {
+		// Our session lives on, or its end proves nothing, so that a waiter that misses the sign would wait for a TTL. Give it a
 		// moment; when somebody takes the key, that ends the wait, and the deletion below does nothing.
 		if _, err := s.backend.awaitKey(ctx, key, left.index, sweepDelay); err != nil {
 			return err
@@ -140,7 +140,7 @@ func (s *session) sweep(ctx context.Context, key string, left sign) error {
 	return s.backend.deleteKey(ctx, key, left.index)
 }
 
-// sweepDelay is how long the sign of an attached session waits for a successor to read it.
+// sweepDelay is how long the sign of an attached session, or of one with checks, waits for a successor to read it.
 const sweepDelay = 500 * time.Millisecond
 
 // leave notes a sign and returns the one noted before.
