@@ -12,6 +12,7 @@ type rules struct {
 	ttl, refresh, drift time.Duration
 	frequency, delay    time.Duration
 	takeover            time.Duration
+	keep                time.Duration // for how long the store keeps a session that is not renewed
 	drain               time.Duration
 	service, instance   string
 }
@@ -403,14 +404,16 @@ func (m *machine) leave() {
 	}
 	m.phase, m.holds, m.observed, m.stale = phaseLeaving, false, false, false
 	m.notBefore[opRelease], m.failures[opRelease] = instant{}, 0
-	m.abandon = m.now.after(2 * (m.lease + m.drift))
+	m.abandon = m.now.after(max(2*(m.lease+m.drift), m.keep))
 }
 
 // resign gives up the term. The member stands again after a vote period, behind whoever waits now.
 func (m *machine) resign(heir Vote) {
 	switch m.phase {
 	case phaseLeading:
-		m.heir = heir
+		if heir != (Vote{}) { // a resignation while work returns does not take it back
+			m.heir = heir
+		}
 		m.endTerm(ErrResigned)
 	case phaseClaiming:
 		m.notBefore[opCampaign] = m.now.after(m.frequency)

@@ -306,6 +306,9 @@ func (m *machine) restart() {
 	m.phase, m.holds, m.observed, m.stale = phaseOpening, false, false, false
 	m.failures[opOpen]++
 	m.notBefore[opOpen] = m.now.after(m.pause(m.failures[opOpen]))
+	if at := m.notBefore[opCampaign]; !m.now.reached(at) && at.mono > m.notBefore[opOpen].mono {
+		m.notBefore[opOpen] = at // who does not stand yet has no session that somebody might hand the key to
+	}
 	m.succeed(opRenew)
 	if m.closing {
 		m.finish(nil)

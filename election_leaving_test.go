@@ -8,6 +8,8 @@ import (
 
 // TestStepLeaving says how a member gives back what it holds.
 func TestStepLeaving(t *testing.T) {
+	kept := testRules
+	kept.keep = time.Minute
 	runScripts(t, []scripted{
 		{"a resignation gives back, and stands again a vote period later: failure 5", nil, func(d *script) {
 			d.elected()
@@ -24,11 +26,10 @@ func TestStepLeaving(t *testing.T) {
 			if !d.last.released {
 				d.t.Error("Resign does not return")
 			}
-			d.at(1.2)
-			d.opened("s2")
 			d.at(10.9)
-			d.expectAsks(false, opCampaign)
+			d.expectAsks(false, opOpen) // with a session it could be given the key before it stands
 			d.at(11)
+			d.opened("s2")
 			d.expectAsks(true, opCampaign)
 		}},
 		{"who does not lead has nothing to resign", nil, func(d *script) {
@@ -145,9 +146,20 @@ func TestStepLeaving(t *testing.T) {
 			d.at(14)
 			d.resign()
 			d.answer(opRelease, reply{})
-			d.at(15)
+			d.at(23.9)
+			d.expectAsks(false, opOpen)
+			d.at(24)
 			d.opened("s2")
-			d.expectAsks(false, opCampaign)
+			d.expectAsks(true, opCampaign)
+		}},
+		{"who tries for longer than two leases keeps trying for as long as the store keeps the session", &kept, func(d *script) {
+			d.elected()
+			d.resign()
+			d.answer(opRelease, reply{err: errDown})
+			d.at(59)
+			d.answer(opRelease, reply{err: errDown})
+			d.at(59.9)
+			d.expectAsks(false, opOpen)
 		}},
 		{"a session granted for too short is given back", nil, func(d *script) {
 			d.answer(opOpen, reply{session: "s1", ttl: time.Second})

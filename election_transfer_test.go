@@ -44,6 +44,17 @@ func TestTransfer(t *testing.T) {
 				d.t.Errorf("heir %q", got)
 			}
 		}},
+		{"a resignation while work returns does not take the heir back", nil, func(d *script) {
+			d.elected()
+			d.busy = true
+			d.transfer()
+			d.resign()
+			d.busy = false
+			d.at(1)
+			if got := heir(d); got != "s9" {
+				d.t.Errorf("heir %q", got)
+			}
+		}},
 		{"the heir of one term is not that of the next", nil, func(d *script) {
 			d.elected()
 			d.transfer()

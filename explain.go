@@ -24,8 +24,8 @@ type Explanation struct {
 
 	// Belief is how long a leader believes at most after it sent its last proof.
 	Belief time.Duration
-	// Margin is how much sooner a leader stops believing than the store may end its session: by so much may the store's clock run ahead of the leader's within
-	// one TTL.
+	// Margin is how much sooner a leader stops believing than the store may give the key to another one: by so much may the store's clock run ahead of the leader's
+	// within one TTL.
 	Margin time.Duration
 
 	// LeaderRequests and CandidateRequests are requests a second at the store while nothing changes, of the leader and of each one that waits.
@@ -57,11 +57,13 @@ func explanationOf(cfg Config, t Traits) Explanation {
 		return e
 	}
 	e.Belief, e.Margin = t.TTL-s.Drift, s.Drift
+	every := min(s.Refresh, (t.TTL-s.Drift)/2)
 	freed := t.Linger + t.LockDelay + takeover // after the TTL
-	e.AfterCrash, e.AfterPartition = t.TTL+freed, s.Drift+freed
-	if t.Notice > 0 {
+	// The last renewal may have got through although its answer did not.
+	e.AfterCrash, e.AfterPartition = t.TTL+freed, s.Drift+every+freed
+	if noticed := t.Notice + t.LockDelay + takeover; t.Notice > 0 && noticed < e.AfterCrash {
 		e.Notes = append([]string{fmt.Sprintf("a machine that dies with the leader on it is noticed by the TTL: up to %v without a leader", e.AfterCrash)}, e.Notes...)
-		e.AfterCrash = t.Notice + t.LockDelay + takeover
+		e.AfterCrash = noticed
 	}
 	e.DeadWatch = cfg.Election.Frequency
 	if t.Polls {
@@ -71,7 +73,6 @@ func explanationOf(cfg Config, t Traits) Explanation {
 		e.DeadWatch = 0
 	}
 	rate := func(n int, every time.Duration) float64 { return float64(n) / every.Seconds() }
-	every := min(s.Refresh, (t.TTL-s.Drift)/2)
 	watch := 0.0
 	if t.WatchPeriod > 0 {
 		watch = rate(1, t.WatchPeriod)
@@ -144,7 +145,7 @@ func (e Explanation) String() string {
 	if e.DeadWatch > 0 {
 		line("  %-10v more where a watch is dead", e.DeadWatch)
 	}
-	line("A leader believes for at most %v after it sent a proof, and stops %v before the store may end its session.", e.Belief, e.Margin)
+	line("A leader believes for at most %v after it sent a proof, and stops %v before the store may give the key to another one.", e.Belief, e.Margin)
 	line("Requests a second while nothing changes: %.2f of the leader, %.2f of each candidate.", e.LeaderRequests, e.CandidateRequests)
 	list("Never two leaders, as long as", e.Assumes)
 	list("Also", e.Notes)

@@ -91,7 +91,8 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.warn(ctx, cfg, backend.Traits(cfg))
+	traits := backend.Traits(cfg)
+	f.warn(ctx, cfg, traits)
 	values := context.WithoutCancel(ctx)
 	log := newJournal(values, f.debug, f.logger, cfg)
 	log.write(string(f.mode) + " mode active")
@@ -105,7 +106,7 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		rules: rules{
 			ttl: cfg.Session.TTL, refresh: cfg.Session.Refresh, drift: cfg.Session.Drift,
 			frequency: cfg.Election.Frequency, delay: cfg.Election.Delay, takeover: cfg.Election.TakeoverDelay,
-			drain:   cfg.Lead.Drain,
+			drain: cfg.Lead.Drain, keep: traits.TTL + traits.Linger,
 			service: cfg.ServiceName, instance: cfg.ServiceID,
 		},
 		sessionID: f.sessionID,

@@ -3,6 +3,7 @@ package leadership_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,46 @@ func TestTransferTo(t *testing.T) {
 		}
 		if !term.Valid() {
 			t.Error("the term is over")
+		}
+	})
+	bubble(t, "of an instance that crashed and was started again, the living member gets the key", func(t *testing.T, store *memory.Store) {
+		a, dead := join(t, store, "a"), join(t, store, "b")
+		dead.link.Disconnect()
+		b := join(t, store, "b")
+		if err := a.TransferTo(t.Context(), "b"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if !b.IsLeader() {
+			t.Error("b does not lead")
+		}
+	})
+	bubble(t, "somebody else's client that waits before the instance is not passed over: the member leads on", func(t *testing.T, store *memory.Store) {
+		a := join(t, store, "a")
+		backend := store.Backend()
+		foreign, err := backend.Open(t.Context(), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := foreign.Campaign(t.Context(), leaderKey, []byte("web-7:8080")); err != nil {
+			t.Fatal(err)
+		}
+		join(t, store, "b")
+		if err := a.TransferTo(t.Context(), "b"); !errors.Is(err, leadership.ErrNoCandidate) || !strings.Contains(err.Error(), foreign.ID()) || !a.IsLeader() {
+			t.Errorf("%v, leads %v", err, a.IsLeader())
+		}
+	})
+	bubble(t, "who has resigned is no candidate before it stands again", func(t *testing.T, store *memory.Store) {
+		a, b := join(t, store, "a"), join(t, store, "b")
+		if err := a.TransferTo(t.Context(), "b"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if n := len(store.Sessions()); n != 1 {
+			t.Errorf("%d sessions: somebody could hand the key to one that is not used", n)
+		}
+		if err := b.TransferTo(t.Context(), "a"); !errors.Is(err, leadership.ErrNoCandidate) || !b.IsLeader() {
+			t.Errorf("%v, leads %v", err, b.IsLeader())
 		}
 	})
 	bubble(t, "who does not lead has nothing to give", func(t *testing.T, store *memory.Store) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/leadership-go/leadership"
+	"github.com/leadership-go/leadership/sources/consul"
 )
 
 // Where checks end sessions, that a session is gone says nothing about its holder. A resignation must say it, then, to whoever waits.
@@ -34,4 +35,27 @@ func TestConsulCheckResignationHandsOverAtOnce(t *testing.T) {
 	handOver("Resign", b, func() error { return a.Resign(soon(t)) })
 	handOver("TransferTo", a, func() error { return b.TransferTo(soon(t), "a") })
 	handOver("Close", b, a.Close)
+}
+
+func TestConsulNodeChecksCostNoHandover(t *testing.T) {
+	t.Parallel()
+	server := checkServer(t)
+	cfg := newElection(calmTTL)
+	factory := func() *leadership.ClusterFactory {
+		return consul.NewClusterFactory(consul.WithAddress(server.Addr), consul.WithNodeChecks("serfHealth"))
+	}
+	leader := enter(t, factory(), cfg, "0")
+	leader.await(t, leadership.StatusElectedFirst)
+	for n := range 10 {
+		next := enter(t, factory(), cfg, string(rune('a'+n)))
+		next.await(t, leadership.StatusNotElected)
+		began := time.Now()
+		if err := leader.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if took := next.await(t, leadership.StatusElectedFirst).At.Sub(began); took > calmTTL/3 {
+			t.Fatalf("handover %d took %v", n, took)
+		}
+		leader = next
+	}
 }

@@ -130,7 +130,7 @@ func (s *session) sweep(ctx context.Context, key string, left sign) error {
 		}
 		left.index = state.entry.ModifyIndex
 	}
-	if s.attached || s.backend.checked() {
+	if s.attached || s.backend.outlives() > 0 {
 		// Our session lives on, or its end proves nothing, so that a waiter that misses the sign would wait for a TTL. Give it a
 		// moment; when somebody takes the key, that ends the wait, and the deletion below does nothing.
 		if _, err := s.backend.awaitKey(ctx, key, left.index, sweepDelay); err != nil {

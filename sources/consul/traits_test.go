@@ -14,12 +14,12 @@ func TestExplain(t *testing.T) {
 		opts         []Option
 		crash, split time.Duration
 	}{
-		"the defaults":     {nil, 30*time.Second + time.Millisecond, 15*time.Second + 751*time.Millisecond},
-		"a longer delay":   {[]Option{WithLockDelay(5 * time.Second)}, 35 * time.Second, 20*time.Second + 750*time.Millisecond},
-		"checks of a node": {[]Option{WithNodeChecks("serfHealth")}, 45 * time.Second, 30*time.Second + 750*time.Millisecond},
+		"the defaults":     {nil, 30*time.Second + time.Millisecond, 22*time.Second + 751*time.Millisecond},
+		"a longer delay":   {[]Option{WithLockDelay(5 * time.Second)}, 35 * time.Second, 27*time.Second + 750*time.Millisecond},
+		"checks of a node": {[]Option{WithNodeChecks("serfHealth")}, 45 * time.Second, 37*time.Second + 750*time.Millisecond},
 		"a check of the process": {
 			[]Option{WithSessionCheck(api.AgentServiceCheck{TCP: "127.0.0.1:1", Interval: "2s", FailuresBeforeCritical: 1})},
-			19 * time.Second, 30*time.Second + 750*time.Millisecond,
+			19 * time.Second, 37*time.Second + 750*time.Millisecond,
 		},
 	} {
 		e, err := NewClusterFactory(c.opts...).Configure(leadership.Config{Session: leadership.SessionConfig{TTL: 15 * time.Second}}).Explain()

@@ -1,9 +1,11 @@
 package consul
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/consul/api"
@@ -26,6 +28,8 @@ func (b *backend) Candidates(ctx context.Context, key string) ([]leadership.Cand
 	if err != nil {
 		return nil, err
 	}
+	// Of an instance that crashed and was started again the dead session comes first.
+	slices.SortFunc(entries, func(a, b *api.SessionEntry) int { return cmp.Compare(a.CreateIndex, b.CreateIndex) })
 	var holder, others []leadership.Candidate
 	if seen.Holder.Session != "" {
 		vote, _ := leadership.ParseVote(seen.Holder.Value) // whoever holds it
@@ -52,6 +56,8 @@ func (b *backend) listSessions(ctx context.Context) ([]*api.SessionEntry, error)
 		return nil, b.fail(ctx, what, err)
 	case meta.ResultsFilteredByACLs:
 		return nil, b.fail(ctx, what, errFiltered)
+	case slices.Contains(entries, nil):
+		return nil, fmt.Errorf("consul: %s: null entry: %w", what, errForeign)
 	case meta.LastIndex == 0 || !meta.KnownLeader:
 		return nil, fmt.Errorf("consul: %s: answer without the index of a cluster that has a leader: %w", what, errForeign)
 	}

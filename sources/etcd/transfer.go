@@ -26,8 +26,11 @@ func (b *backend) Candidates(ctx context.Context, key string) ([]leadership.Cand
 	var candidates []leadership.Candidate
 	for _, kv := range line {
 		if h := holder(prefix, kv); h.Session != "" {
-			vote, _ := leadership.ParseVote(kv.Value) // somebody else's client writes what it likes
-			candidates = append(candidates, leadership.Candidate{Session: h.Session, ServiceID: vote.ServiceID})
+			c := leadership.Candidate{Session: h.Session}
+			if vote, err := leadership.ParseVote(kv.Value); err == nil && vote.SessionID == h.Session { // somebody else's client writes what it likes
+				c.ServiceID = vote.ServiceID
+			}
+			candidates = append(candidates, c)
 		}
 	}
 	return candidates, nil

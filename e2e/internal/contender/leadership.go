@@ -68,7 +68,7 @@ func startMember(ctx context.Context, factory *leadership.ClusterFactory, o Opti
 	}
 	candidate := member{Member: m}
 	if o.Work {
-		candidate.work = startWorker(m)
+		candidate.work = startWorker(m) //nolint:contextcheck // it works until the member is closed
 	}
 	if o.Log == "" {
 		return candidate, nil
