@@ -133,14 +133,18 @@ func (s *session) sweep(ctx context.Context, key string, left sign) error {
 	if s.attached || s.backend.outlives() > 0 {
 		// Our session lives on, or its end proves nothing, so that a waiter that misses the sign would wait for a TTL. Give it a
 		// moment; when somebody takes the key, that ends the wait, and the deletion below does nothing.
-		if _, err := s.backend.awaitKey(ctx, key, left.index, sweepDelay); err != nil {
+		wait := sweepDelay
+		if limit, ok := ctx.Deadline(); ok {
+			wait = min(wait, time.Until(limit)/2) // the deletion takes time, too
+		}
+		if _, err := s.backend.awaitKey(ctx, key, left.index, wait); err != nil {
 			return err
 		}
 	}
 	return s.backend.deleteKey(ctx, key, left.index)
 }
 
-// sweepDelay is how long the sign of an attached session, or of one with checks, waits for a successor to read it.
+// sweepDelay is how long the sign of an attached session, or of one with checks, waits at most for a successor to read it.
 const sweepDelay = 500 * time.Millisecond
 
 // leave notes a sign and returns the one noted before.
