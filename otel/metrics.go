@@ -42,7 +42,7 @@ func newInstruments(m metric.Meter) (i instruments, err error) {
 	keep := func(failed error) { err = errors.Join(err, failed) }
 	var e error
 	i.leading, e = m.Int64ObservableUpDownCounter("leadership.leading", metric.WithUnit("{leader}"),
-		metric.WithDescription("1 while the member leads, otherwise 0. The sum over all members of one key is 1, and 0 while nobody leads."))
+		metric.WithDescription("1 while the member leads, otherwise 0. At one instant the sum over all members of one key is at most 1; scrapes of several processes are not of one instant."))
 	keep(e)
 	i.term, e = m.Int64ObservableGauge("leadership.term", metric.WithUnit("{token}"),
 		metric.WithDescription("Fencing token of the latest term that the member knows of, its own or another's."))
