@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leadership-go/leadership"
@@ -127,22 +128,37 @@ func ExampleMember_StandDown() {
 	// 0 false
 }
 
-// A member that is not fit to lead does not stand, and says why.
+// A leader that is not fit to lead any more says so, gives its key back, and does not stand before it is well again.
 func ExampleClusterFactory_Health() {
+	var full atomic.Bool
 	member, err := memory.NewClusterFactory(nil).
-		Health(func(context.Context) error { return errors.New("the disk is full") }).
+		Configure(leadership.Config{Health: leadership.HealthConfig{Interval: 100 * time.Millisecond, Fall: 1}}).
+		Health(func(context.Context) error {
+			if full.Load() {
+				return errors.New("the disk is full")
+			}
+			return nil
+		}).
 		Build(context.Background())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for m, err := range operators.OfStatus(member.AsObservable(), leadership.StatusError).Seq(context.Background()) {
-		fmt.Println(m.Err, err)
-		break
+	for m := range member.AsObservable().Seq(context.Background()) {
+		fmt.Println(m.Status, m.Err)
+		if m.Status == leadership.StatusElectedFirst {
+			full.Store(true)
+		}
+		if m.Status == leadership.StatusRelegation {
+			break
+		}
 	}
 	fmt.Println(member.IsLeader())
 	_ = member.Close()
 	// Output:
-	// leadership: unhealthy: the disk is full <nil>
+	// elected <nil>
+	// elected.first <nil>
+	// notelected <nil>
+	// relegation leadership: unhealthy: the disk is full
 	// false
 }

@@ -17,6 +17,7 @@ type patient struct {
 	candidate
 	probe atomic.Pointer[leadership.HealthProbe]
 	asked atomic.Int64
+	heard chan struct{} // closed when somebody listens: what the first probe leads to must not come before
 }
 
 func (p *patient) is(probe leadership.HealthProbe) { p.probe.Store(&probe) }
@@ -28,18 +29,20 @@ func sick(err error) leadership.HealthProbe { return func(context.Context) error
 // admit builds a member with a probe.
 func admit(t *testing.T, store *memory.Store, cfg leadership.Config, first leadership.HealthProbe) *patient {
 	t.Helper()
-	p := &patient{}
+	p := &patient{heard: make(chan struct{})}
 	p.is(first)
 	link := store.Backend()
 	m, err := leadership.NewClusterFactory(func(leadership.Config) (leadership.Backend, error) { return link, nil }).
 		Configure(cfg).Health(func(ctx context.Context) error {
 		p.asked.Add(1)
+		<-p.heard
 		return (*p.probe.Load())(ctx)
 	}).Build(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.candidate = candidate{m, link, record(t, m)}
+	close(p.heard)
 	t.Cleanup(func() { _ = m.Close() })
 	synctest.Wait()
 	return p
