@@ -30,10 +30,13 @@ type clock struct {
 	boot  time.Duration
 }
 
-func newClock() *clock { return &clock{start: time.Now(), boot: bootClock()} }
+// readBoot is [bootClock], except in tests in virtual time, which the system knows nothing of.
+var readBoot = bootClock
+
+func newClock() *clock { return &clock{start: time.Now(), boot: readBoot()} }
 
 func (c *clock) now() instant {
-	return instant{mono: time.Since(c.start), boot: bootClock() - c.boot}
+	return instant{mono: time.Since(c.start), boot: readBoot() - c.boot}
 }
 
 // wall is the wall-clock time of i, as seen from now.
