@@ -11,10 +11,11 @@ import (
 // tampered is the store of single mode with calls of its session replaced, where a replacement is given.
 type tampered struct {
 	solo
-	watch  func(context.Context) error
-	resign func(context.Context) error
-	ended  func(context.Context) error
-	closed int
+	campaign func(context.Context) error
+	watch    func(context.Context) error
+	resign   func(context.Context) error
+	ended    func(context.Context) error
+	closed   int
 }
 
 func (b *tampered) Open(ctx context.Context, ttl time.Duration) (Session, error) {
@@ -30,6 +31,13 @@ func (b *tampered) Close() error {
 type tamperedSession struct {
 	Session
 	store *tampered
+}
+
+func (s tamperedSession) Campaign(ctx context.Context, key string, value []byte) (Observation, error) {
+	if s.store.campaign != nil {
+		return Observation{}, s.store.campaign(ctx)
+	}
+	return s.Session.Campaign(ctx, key, value)
 }
 
 func (s tamperedSession) Watch(ctx context.Context, key string, seen Observation) error {
@@ -53,14 +61,21 @@ func (s tamperedSession) Close(ctx context.Context) error {
 	return s.Session.Close(ctx)
 }
 
-// closing has a member lead at store and closes it.
-func closing(t *testing.T, store *tampered) error {
+// join has a member stand at store.
+func join(t *testing.T, store *tampered) *Member {
 	t.Helper()
 	m, err := NewClusterFactory(func(Config) (Backend, error) { return store, nil }).Build(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	synctest.Wait()
+	return m
+}
+
+// closing has a member lead at store and closes it.
+func closing(t *testing.T, store *tampered) error {
+	t.Helper()
+	m := join(t, store)
 	if !m.IsLeader() {
 		t.Fatal("it does not lead")
 	}
@@ -68,20 +83,66 @@ func closing(t *testing.T, store *tampered) error {
 }
 
 func TestCaller(t *testing.T) {
-	t.Run("the key is given back only when no call on the session is under way, lest one take it again", func(t *testing.T) {
+	t.Run("the key is given back only when no campaign is under way, lest it take the key again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			watching := false
+			campaigning := false
 			store := &tampered{}
-			store.watch = func(ctx context.Context) error {
-				watching = true
+			store.campaign = func(ctx context.Context) error {
+				campaigning = true
 				<-ctx.Done()
 				time.Sleep(time.Second) // slow to notice
-				watching = false
+				campaigning = false
 				return context.Cause(ctx)
 			}
 			store.resign = func(context.Context) error {
-				if watching {
-					t.Error("a watch is under way")
+				if campaigning {
+					t.Error("a campaign is under way")
+				}
+				return nil
+			}
+			m := join(t, store)
+			if m.IsLeader() || !campaigning {
+				t.Error("no campaign is under way at all")
+			}
+			_ = m.Close()
+		})
+	})
+	t.Run("who leads gives the key back at once, and the session when the successor has had time", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			store := &tampered{}
+			store.watch = func(ctx context.Context) error {
+				<-ctx.Done()
+				time.Sleep(time.Second) // slow to notice
+				return context.Cause(ctx)
+			}
+			began := time.Now()
+			store.resign = func(context.Context) error {
+				if waited := time.Since(began); waited > 0 {
+					t.Errorf("the key is given back after %v", waited)
+				}
+				time.Sleep(3 * time.Millisecond)
+				return nil
+			}
+			store.ended = func(context.Context) error {
+				if waited := time.Since(began); waited != 15*time.Millisecond {
+					t.Errorf("the session is closed after %v", waited)
+				}
+				return nil
+			}
+			_ = closing(t, store)
+		})
+	})
+	t.Run("a slow store does not make the end of the session wait for long", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			store := &tampered{}
+			began := time.Now()
+			store.resign = func(context.Context) error {
+				time.Sleep(time.Second)
+				return nil
+			}
+			store.ended = func(context.Context) error {
+				if waited := time.Since(began); waited != time.Second+mostWay {
+					t.Errorf("the session is closed after %v", waited)
 				}
 				return nil
 			}

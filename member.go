@@ -155,11 +155,11 @@ func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 			close(stopped)
 			stopped = nil
 		}
-		replay = m.announce(replay, fx.messages)
 		calls.cancel(fx.cancels)
-		for _, r := range fx.requests {
+		for _, r := range fx.requests { // before the messages: a successor may wait for one of them
 			calls.start(r)
 		}
+		replay = m.announce(replay, fx.messages)
 		if fx.released {
 			for _, w := range waiting {
 				w.answer <- fx.err
@@ -209,7 +209,7 @@ func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 func (m *Member) applyTerm(fx effects, s state) bool {
 	switch fx.term {
 	case termStart:
-		m.term.Store(newTerm(m.values, Holder{Session: s.session, Token: s.token}, s.expiry, m.clock, m.lapsed))
+		m.term.Store(newTerm(m.values, m.key, Holder{Session: s.session, Token: s.token}, s.expiry, m.clock, m.lapsed))
 	case termExtend:
 		return m.term.Load().extend(s.expiry)
 	case termEnd:

@@ -21,6 +21,22 @@ func (t Term) Token() uint64 {
 	return t.t.token
 }
 
+// Key is the key of the term's election at the store. "" for the zero Term.
+func (t Term) Key() string {
+	if t.t == nil {
+		return ""
+	}
+	return t.t.key
+}
+
+// Session is the id of the session that holds the key for this term, as in the leader's [Vote]. "" for the zero Term.
+func (t Term) Session() string {
+	if t.t == nil {
+		return ""
+	}
+	return t.t.session
+}
+
 // Valid reports whether the term still holds: it has not ended and its deadline is not over. It does not block.
 // Nothing done after Valid has returned is covered by its answer: guard writes with the token.
 func (t Term) Valid() bool { return t.t != nil && t.t.valid() }
@@ -67,6 +83,7 @@ func (c termContext) Done() <-chan struct{} {
 
 // term is what the loop and all copies of a [Term] share.
 type term struct {
+	key      string
 	token    uint64
 	session  string
 	clock    *clock
@@ -78,8 +95,8 @@ type term struct {
 	lapsed   func() // tells the loop that a check found the deadline over
 }
 
-func newTerm(ctx context.Context, h Holder, deadline instant, c *clock, lapsed func()) *term {
-	t := &term{token: h.Token, session: h.Session, clock: c, lapsed: lapsed}
+func newTerm(ctx context.Context, key string, h Holder, deadline instant, c *clock, lapsed func()) *term {
+	t := &term{key: key, token: h.Token, session: h.Session, clock: c, lapsed: lapsed}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	t.work, t.stopWork = context.WithCancelCause(t.ctx)
 	t.deadline.Store(&deadline)

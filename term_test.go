@@ -12,7 +12,7 @@ import (
 func newTestTerm(lease time.Duration) (*term, *int) {
 	lapses := new(int)
 	c := newClock()
-	return newTerm(context.Background(), Holder{Token: 7}, c.now().after(lease), c, func() { *lapses++ }), lapses
+	return newTerm(context.Background(), "key", Holder{Session: "s1", Token: 7}, c.now().after(lease), c, func() { *lapses++ }), lapses
 }
 
 func TestTerm(t *testing.T) {

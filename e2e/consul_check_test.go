@@ -162,49 +162,64 @@ func leadUntilKilled(t *testing.T, text string) {
 	_, _ = io.Copy(io.Discard, os.Stdin) // until its parent ends
 }
 
-// crash kills a leader and returns how long it took until another one led.
-func crash(t *testing.T, server *consulserver.Server) time.Duration {
-	cfg := newElection(checkedTTL)
-	cfg.ServiceID = "process"
-	order := must(json.Marshal(crashing{Agent: server.Addr, Door: freeAddr(t), Config: cfg}))(t)
+// mortal is a leader in a process of its own.
+type mortal struct {
+	cfg     leadership.Config
+	door    string
+	service *api.AgentService // that carries its check
+	kill    func()            // which does nothing the second time
+}
+
+// newMortal starts one and waits until it leads.
+func newMortal(t *testing.T, server *consulserver.Server) mortal {
+	t.Helper()
+	m := mortal{cfg: newElection(checkedTTL), door: freeAddr(t)}
+	m.cfg.ServiceID = "process"
+	order := must(json.Marshal(crashing{Agent: server.Addr, Door: m.door, Config: m.cfg}))(t)
 	//nolint:gosec // this program
 	process := exec.CommandContext(t.Context(), must(os.Executable())(t), "-test.run=^TestConsulCheckCrashedProcessIsSucceeded$", "-test.v")
 	process.Env = append(os.Environ(), crashOrder+"="+string(order))
 	stdin := must(process.StdinPipe())(t)
-	defer stdin.Close() //nolint:errcheck // of a process that is gone
 	var output bytes.Buffer
 	process.Stdout, process.Stderr = &output, &output
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
 	killed := false
-	kill := func() {
+	m.kill = func() {
 		if killed {
 			return
 		}
 		killed = true
 		_ = process.Process.Kill()
 		_ = process.Wait()
+		_ = stdin.Close() // of a process that is gone
 		if t.Failed() {
 			t.Logf("the process said: %s", &output)
 		}
 	}
-	defer kill()
-
+	t.Cleanup(m.kill)
 	operator := server.Client()
 	eventually(t, func(ctx context.Context) error {
-		entry, _, err := operator.KV().Get(cfg.Key(), new(api.QueryOptions).WithContext(ctx))
-		if err == nil && (entry == nil || !strings.Contains(string(entry.Value), cfg.ServiceID)) {
+		entry, _, err := operator.KV().Get(m.cfg.Key(), new(api.QueryOptions).WithContext(ctx))
+		if err == nil && (entry == nil || !strings.Contains(string(entry.Value), m.cfg.ServiceID)) {
 			err = fmt.Errorf("it does not lead: %v", entry)
 		}
 		return err
 	})
-	service := must(checkService(t.Context(), operator, cfg.ServiceName))(t)
-	waiter := enter(t, checkedAt(server.Addr, tcpCheck(newDoor(t).addr)), cfg, "waiter")
+	m.service = must(checkService(t.Context(), operator, m.cfg.ServiceName))(t)
+	return m
+}
+
+// crash kills a leader and returns how long it took until another one led.
+func crash(t *testing.T, server *consulserver.Server) time.Duration {
+	t.Helper()
+	m := newMortal(t, server)
+	waiter := enter(t, checkedAt(server.Addr, tcpCheck(newDoor(t).addr)), m.cfg, "waiter")
 	waiter.await(t, leadership.StatusNotElected)
 	time.Sleep(rand.N(time.Second)) // the agent looks once a second
 	at := time.Now()
-	kill()
+	m.kill()
 	took := waiter.await(t, leadership.StatusElectedFirst).At.Sub(at)
 	t.Logf("led after %v", took)
 	if took > sooner {
@@ -212,17 +227,40 @@ func crash(t *testing.T, server *consulserver.Server) time.Duration {
 	}
 	// Nobody is left who could remove the service. The agent does, when its check has been critical for a minute.
 	eventually(t, func(ctx context.Context) error {
-		checks, _, err := operator.Health().Checks(service.Service, new(api.QueryOptions).WithContext(ctx))
+		checks, _, err := server.Client().Health().Checks(m.service.Service, new(api.QueryOptions).WithContext(ctx))
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(checks, func(c *api.HealthCheck) bool { return c.ServiceID == service.ID })
+		i := slices.IndexFunc(checks, func(c *api.HealthCheck) bool { return c.ServiceID == m.service.ID })
 		if i < 0 || checks[i].Status != api.HealthCritical {
 			return fmt.Errorf("the check of the process that crashed: %+v", checks)
 		}
 		return nil
 	})
 	return took
+}
+
+// The check of the process that crashed passes again: it looks at the port, which its successor has.
+func TestConsulCheckOfACrashedProcessIsRemovedByTheNextOne(t *testing.T) {
+	t.Parallel()
+	server := checkServer(t)
+	time.Sleep(settling)
+	m := newMortal(t, server)
+	m.kill()
+	at := time.Now()
+	d := &door{addr: m.door}
+	d.open(t)
+	t.Cleanup(func() { d.close(t) })
+	again := enter(t, checkedAt(server.Addr, tcpCheck(d.addr)), m.cfg, m.cfg.ServiceID)
+	took := again.await(t, leadership.StatusElectedFirst).At.Sub(at)
+	t.Logf("led after %v", took)
+	if took > sooner {
+		t.Errorf("it led after %v only", took)
+	}
+	services := must(server.Client().Agent().Services())(t)
+	if _, ok := services[m.service.ID]; ok || len(services) != 1 {
+		t.Errorf("the agent has %v", services)
+	}
 }
 
 func TestConsulCheckIsRegisteredWhileTheMemberLives(t *testing.T) {

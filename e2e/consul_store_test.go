@@ -221,7 +221,7 @@ func TestConsulFencesWritesOfAnOldLeader(t *testing.T) {
 	first, second := openConsul(t, b, 10*time.Second), openConsul(t, b, 10*time.Second)
 	write := func(s leadership.Session) bool {
 		ok, _, _, err := server.Client().Txn().Txn(api.TxnOps{
-			consul.Fence(consulKey, s.ID()),
+			consul.FenceSession(consulKey, s.ID()),
 			{KV: &api.KVTxnOp{Verb: api.KVSet, Key: "data", Value: []byte(s.ID())}},
 		}, nil)
 		if err != nil {

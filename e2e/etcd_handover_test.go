@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-
 	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/etcdserver"
 	"github.com/leadership-go/leadership/sources/etcd"
@@ -127,26 +125,63 @@ func TestEtcdHandover(t *testing.T) {
 		}
 	})
 
-	t.Run("a resignation that got half-way neither holds nor shows as one later", func(t *testing.T) {
-		leader, first, _, watch := three(t, "half")
-		held := etcdObserve(t, etcd.NewBackend(store.client), "half")
-		var lease clientv3.LeaseID
-		resp, err := store.client.Get(etcdSoon(t), "half/"+leader.ID())
-		if err != nil || len(resp.Kvs) != 1 {
-			t.Fatal(resp, err)
-		}
-		lease = clientv3.LeaseID(resp.Kvs[0].Lease)
-		if _, err := store.client.Put(etcdSoon(t), "half/"+leader.ID(), string(etcdSign()), clientv3.WithLease(lease)); err != nil {
+	t.Run("a value that is put by hand where a sign would be is none", func(t *testing.T) {
+		leader, first, _, watch := three(t, "hand")
+		if _, err := store.client.Put(etcdSoon(t), "hand/"+leader.ID()+"/resigned", string(etcdSign())); err != nil {
 			t.Fatal(err)
 		}
-		etcdStays(t, watch, "the sign alone")
-		o := etcdCampaign(t, leader, "half")
-		if o.Holder.Session == leader.ID() && o.Holder.Token == held.Holder.Token {
-			t.Error("a term that was given up resumed")
+		etcdStays(t, watch, "a key below the leader's")
+		if err := store.deleteKey(etcdSoon(t), "hand"); err != nil {
+			t.Fatal(err)
 		}
-		returns(t, watch, "the leader gave up its place")
-		if o := etcdLead(t, first, "half"); !o.Resigned {
-			t.Error("the leader gave up, and that is not shown")
+		returns(t, watch, "the leader's key was deleted")
+		if o := etcdLead(t, first, "hand"); o.Resigned || o.Previous != leader.ID() {
+			t.Errorf("P1: resigned %v, previous %q", o.Resigned, o.Previous)
+		}
+	})
+
+	t.Run("a sign is found where the one in between withdrew at the same time", func(t *testing.T) {
+		leader, first, second, _ := three(t, "between")
+		seen := etcdCampaign(t, second, "between")
+		for _, s := range []leadership.Session{first, leader} {
+			if err := s.Resign(etcdSoon(t), "between", etcdSign()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := second.Watch(etcdSoon(t), "between", seen); err != nil {
+			t.Fatal(err)
+		}
+		if o := etcdLead(t, second, "between"); !o.Resigned || o.Previous != leader.ID() {
+			t.Errorf("resigned %v, previous %q; led %q", o.Resigned, o.Previous, leader.ID())
+		}
+	})
+
+	t.Run("a sign is nobody's candidacy", func(t *testing.T) {
+		_, leader := store.candidate(t, time.Minute)
+		etcdLead(t, leader, "alone")
+		if err := leader.Resign(etcdSoon(t), "alone", etcdSign()); err != nil {
+			t.Fatal(err)
+		}
+		b, next := store.candidate(t, time.Minute)
+		if o := etcdObserve(t, b, "alone"); o.Holder.Session != "" {
+			t.Errorf("%q is observed", o.Holder.Session)
+		}
+		if list, err := b.Candidates(etcdSoon(t), "alone"); err != nil || len(list) != 0 {
+			t.Errorf("%v, %v", list, err)
+		}
+		etcdLead(t, next, "alone")
+		_, last := store.candidate(t, time.Minute)
+		watch := etcdWatching(t, last, "alone", etcdCampaign(t, last, "alone"))
+		if err := leader.Close(etcdSoon(t)); err != nil { // with the sign
+			t.Fatal(err)
+		}
+		etcdStays(t, watch, "the end of an earlier leader's session")
+		if err := next.Resign(etcdSoon(t), "alone", etcdSign()); err != nil {
+			t.Fatal(err)
+		}
+		returns(t, watch, "the leader resigned")
+		if o := etcdLead(t, last, "alone"); !o.Resigned || o.Previous != next.ID() {
+			t.Errorf("resigned %v, previous %q", o.Resigned, o.Previous)
 		}
 	})
 
@@ -171,6 +206,9 @@ func TestEtcdHandover(t *testing.T) {
 		returns(t, watch, "an attached session resigned")
 		if o := etcdLead(t, first, "attached"); !o.Resigned {
 			t.Error("not shown")
+		}
+		if line, err := store.line(etcdSoon(t), "attached"); err != nil || len(line) != 1 {
+			t.Errorf("%v is left, %v; etcd's own client would wait for the end of the attached lease", line, err)
 		}
 		if left, err := b.Lifetime(etcdSoon(t), leader.ID()); err != nil || left < 50*time.Second {
 			t.Errorf("the attached lease has %v left, error %v", left, err)

@@ -178,7 +178,7 @@ func TestEtcdSessions(t *testing.T) {
 		_, s := store.candidate(t, time.Minute)
 		held := etcdLead(t, s, "fenced")
 		write := func() bool {
-			resp, err := store.client.Txn(etcdSoon(t)).If(etcd.Fence("fenced", s.ID(), held.Holder.Token)).Then(clientv3.OpPut("guarded", "x")).Commit()
+			resp, err := store.client.Txn(etcdSoon(t)).If(etcd.FenceToken("fenced", s.ID(), held.Holder.Token)).Then(clientv3.OpPut("guarded", "x")).Commit()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,7 @@ const maxRaces = 8
 // errRaces: the key changed each time that Campaign had read it.
 var errRaces = errors.New("the key changes too fast")
 
-// Campaign reads the key and takes it when it is free. While somebody else holds it that costs a linearizable read of
+// Campaign reads the key, unless a watch has just done so, and takes it when it is free. While somebody else holds it that costs a linearizable read of
 // the key and a cheap one of the own session, and writes nothing.
 //
 // What is there may change between the read and the write. The transaction therefore names the index that was read: where
@@ -24,9 +24,12 @@ var errRaces = errors.New("the key changes too fast")
 // usual: the sign of a member that resigned is removed while its successor is about to take the key.
 func (s *session) Campaign(ctx context.Context, key string, value []byte) (leadership.Observation, error) {
 	for range maxRaces {
-		state, err := s.backend.readKey(ctx, key)
-		if err != nil {
-			return leadership.Observation{}, err
+		state, seized := s.seize(key)
+		if !seized {
+			var err error
+			if state, err = s.backend.readKey(ctx, key); err != nil {
+				return leadership.Observation{}, err
+			}
 		}
 		o := s.backend.observation(state)
 		if o.Holder.Session == s.id {
@@ -40,6 +43,9 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (leade
 			return leadership.Observation{}, err
 		}
 		o, verdict, err := s.take(ctx, key, value, state, o)
+		if err == nil && (seized || o.Holder.Session == s.id) {
+			s.seized(key, o.Holder.Session == s.id)
+		}
 		switch {
 		case err != nil:
 			return leadership.Observation{}, err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,6 +23,8 @@ const (
 	leastReap = time.Minute
 	// checkServicePrefix is what the names of services that carry session checks begin with.
 	checkServicePrefix = "leadership-"
+	// metaOwner and metaProcess are where such a service says which instance and which port or URL it stands for, and which process registered it.
+	metaOwner, metaProcess = "leadership-owner", "leadership-process"
 	// firstLook and lastLook bound the pause before a session is asked for again whose check the servers do not know yet.
 	firstLook = 5 * time.Millisecond
 	lastLook  = 100 * time.Millisecond
@@ -42,6 +45,9 @@ type sessionCheck struct {
 	token      string        // what the agent tells the servers of the check with
 }
 
+// process tells the services of this process from those of the one before it, of the same instance.
+var process = rand.Text()
+
 // newSessionCheck is nil where the settings ask for none.
 func newSessionCheck(s settings) *sessionCheck {
 	if s.sessionCheck == nil {
@@ -56,9 +62,14 @@ func newSessionCheck(s settings) *sessionCheck {
 	if check.TTL == "" {
 		check.Timeout = cmp.Or(check.Timeout, check.Interval)
 	}
+	meta := map[string]string{metaProcess: process}
+	if target := check.TCP + check.HTTP; s.checkOwner != "" && target != "" {
+		meta[metaOwner] = fmt.Sprintf("%x", sha256.Sum256([]byte(s.checkOwner+" "+target)))
+	}
 	return &sessionCheck{
 		service: api.AgentServiceRegistration{
 			ID: id, Name: cmp.Or(s.checkService, strings.TrimSuffix(checkServicePrefix, "-")), Checks: api.AgentServiceChecks{&check},
+			Meta:      meta,
 			Namespace: s.namespace, Partition: s.partition,
 		},
 		ttl:  check.TTL != "",
@@ -152,6 +163,11 @@ func (b *backend) registerCheck(ctx context.Context) error {
 		check.Status = api.HealthCritical
 		service.Checks = api.AgentServiceChecks{&check}
 	}
+	if !c.asked {
+		if err := b.removeLeft(ctx); err != nil {
+			return err
+		}
+	}
 	err := b.client.Agent().ServiceRegisterOpts(&service, api.ServiceRegisterOpts{Token: token}.WithContext(ctx))
 	if err == nil {
 		c.asked, c.registered, c.token = true, true, token
@@ -161,6 +177,29 @@ func (b *backend) registerCheck(ctx context.Context) error {
 		c.asked = true // perhaps
 	}
 	return b.fail(ctx, "register session check "+c.id(), err)
+}
+
+// removeLeft has the agent forget what an earlier process of the same instance left behind when it crashed. That one's check would pass: it
+// looks at the port that this process has now. Without the check, the sessions of the crashed process end.
+func (b *backend) removeLeft(ctx context.Context) error {
+	const what = "remove the session checks of an earlier process"
+	owner, ok := b.check.service.Meta[metaOwner]
+	if !ok {
+		return nil
+	}
+	services, err := b.client.Agent().ServicesWithFilterOpts(fmt.Sprintf("Meta[%q] == %q", metaOwner, owner), b.reading(ctx))
+	if err != nil {
+		return b.fail(ctx, what, err)
+	}
+	for id, service := range services {
+		if service == nil || service.Meta[metaOwner] != owner || service.Meta[metaProcess] == process {
+			continue
+		}
+		if err := b.client.Agent().ServiceDeregisterOpts(id, b.reading(ctx)); err != nil && !hasStatus(err, http.StatusNotFound) {
+			return b.fail(ctx, what, err)
+		}
+	}
+	return nil
 }
 
 // passCheck passes a check that has a TTL. The text is always the same: the agent tells the servers about changes only.

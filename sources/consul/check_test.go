@@ -86,6 +86,71 @@ func TestOpenRegistersTheCheckAndMakesASessionWithIt(t *testing.T) {
 	}
 }
 
+// The check of a process that crashed would look at the port that the next one has, and pass.
+func TestCheckOfAnEarlierProcessIsRemoved(t *testing.T) {
+	owned := func(key, id string) Option { return func(s *settings) { s.checkOwner = key + " " + id } }
+	meta := func(check api.AgentServiceCheck, key, id, process string) map[string]string {
+		s, err := collect([]Option{WithSessionCheck(check), owned(key, id)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := newSessionCheck(s).service.Meta
+		m[metaProcess] = process
+		return m
+	}
+	other := tcp()
+	other.TCP = "127.0.0.1:9090"
+	left := map[string]*api.AgentService{
+		"left":             {ID: "left", Meta: meta(tcp(), "key", "web-3", "earlier")},
+		"of this process":  {ID: "of this process", Meta: meta(tcp(), "key", "web-3", process)},
+		"another port":     {ID: "another port", Meta: meta(other, "key", "web-3", "earlier")},
+		"another instance": {ID: "another instance", Meta: meta(tcp(), "key", "web-4", "earlier")},
+		"another election": {ID: "another election", Meta: meta(tcp(), "other key", "web-3", "earlier")},
+		"somebody else's":  {ID: "somebody else's"},
+		"null":             nil,
+	}
+	t.Run("before the own one is registered", func(t *testing.T) {
+		b, a := withCheck(t, tcp(), map[string][]answer{
+			"services": {{body: left}}, "deregister": {{status: http.StatusNotFound, body: "Unknown service ID"}}, "register": {done()}, "create": {made()},
+		}, owned("key", "web-3"))
+		for range 2 {
+			if _, err := b.Open(t.Context(), checkedTTL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := a.kinds(); got != "services deregister register create register create" {
+			t.Errorf("requests: %s", got)
+		}
+		if asked := a.got("services")[0].query["filter"]; !strings.Contains(asked, left["left"].Meta[metaOwner]) {
+			t.Errorf("it asked for %s", asked)
+		}
+	})
+	for name, answers := range map[string]map[string][]answer{
+		"that can't be listed is an error":  {"services": {{status: http.StatusInternalServerError, body: "no"}}},
+		"that can't be removed is an error": {"services": {{body: left}}, "deregister": {{status: http.StatusForbidden, body: "Permission denied"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, a := withCheck(t, tcp(), answers, owned("key", "web-3"))
+			if _, err := b.Open(t.Context(), checkedTTL); err == nil || !strings.Contains(err.Error(), "remove the session checks of an earlier process") {
+				t.Errorf("%v", err)
+			}
+			if len(a.got("register")) > 0 {
+				t.Error("it registered its own")
+			}
+		})
+	}
+	t.Run("a check with a TTL is passed by its own process only, and ends by itself", func(t *testing.T) {
+		b, a := withCheck(t, api.AgentServiceCheck{TTL: "2s"},
+			map[string][]answer{"register": {done()}, "update": {done()}, "create": {made()}, "deregister": {done()}}, owned("key", "web-3"))
+		if _, err := b.Open(t.Context(), checkedTTL); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.kinds(); got != "register update create" {
+			t.Errorf("requests: %s", got)
+		}
+	})
+}
+
 func TestServiceOfTheCheckIsNamedAfterTheElectionsService(t *testing.T) {
 	cfg := leadership.Config{ServiceName: "app", Session: leadership.SessionConfig{TTL: checkedTTL}, Election: leadership.ElectionConfig{EnvelopeTemplate: "services/%s/leader"}}
 	var ids []string

@@ -7,21 +7,35 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/sources/consul"
+	"github.com/leadership-go/leadership/sources/memory"
 )
 
-// A transaction that only the leader gets through: the fence comes first, then what is to be written.
+// A transaction that only the leader gets through: the fence comes first, then what is to be written. The member is one of memory here, as no server
+// runs.
 func ExampleFence() {
-	const key, session = "services/billing/leader", "11111111-1111-1111-1111-111111111111"
-	ops := api.TxnOps{
-		consul.Fence(key, session),
-		{KV: &api.KVTxnOp{Verb: api.KVSet, Key: "billing/last", Value: []byte("42")}},
+	member, err := memory.NewClusterFactory(nil).Configure(leadership.Config{ServiceName: "billing"}).Build(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
-	for _, op := range ops {
-		fmt.Println(op.KV.Verb, op.KV.Key)
-	}
+	ctx, done := context.WithCancel(context.Background())
+	_ = member.Lead(ctx, func(_ context.Context, term leadership.Term) error {
+		defer done()
+		ops := api.TxnOps{
+			consul.Fence(term),
+			{KV: &api.KVTxnOp{Verb: api.KVSet, Key: "billing/last", Value: []byte("42")}},
+		}
+		// client.Txn().Txn(ops, nil)
+		for _, op := range ops {
+			fmt.Println(op.KV.Verb, op.KV.Key, op.KV.Session)
+		}
+		return nil
+	})
+	_ = member.Close()
 	// Output:
-	// check-session services/billing/leader
+	// check-session services/billing/leader session-1
 	// set billing/last
 }
 

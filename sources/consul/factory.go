@@ -52,7 +52,7 @@ func connect(cfg leadership.Config, opts []Option) (leadership.Backend, error) {
 	if s.sessionName == "" {
 		s.sessionName = nameOf(cfg.Key()) + cfg.ServiceID
 	}
-	s.checkService = checkServicePrefix + cfg.ServiceName
+	s.checkService, s.checkOwner = checkServicePrefix+cfg.ServiceName, cfg.Key()+" "+cfg.ServiceID
 	if err := s.checkTTL("session.ttl", cfg.Session.TTL); err != nil {
 		return nil, err
 	}

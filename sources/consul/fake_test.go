@@ -95,7 +95,7 @@ type request struct {
 	body  string
 }
 
-// kind names a request: "get", "txn", "delete", "create", "renew", "info", "destroy", and of the agent's own "register", "deregister", "update".
+// kind names a request: "get", "txn", "delete", "create", "renew", "info", "destroy", and of the agent's own "services", "register", "deregister", "update".
 func kind(r *http.Request) string {
 	switch path := r.URL.Path; {
 	case path == "/v1/txn":
@@ -106,6 +106,8 @@ func kind(r *http.Request) string {
 		return "delete"
 	case strings.HasPrefix(path, "/v1/session/"):
 		return strings.Split(path, "/")[3]
+	case path == "/v1/agent/services":
+		return "services"
 	case strings.HasPrefix(path, "/v1/agent/"):
 		return strings.Split(path, "/")[4]
 	default:

@@ -26,6 +26,7 @@ type settings struct {
 	serviceChecks []api.ServiceCheck
 	sessionCheck  *api.AgentServiceCheck
 	checkService  string // the name of the service that carries sessionCheck; "" means the usual one
+	checkOwner    string // the instance that it is for; "" means that nobody knows
 	behavior      string
 	lockDelay     *time.Duration
 	minTTL        time.Duration

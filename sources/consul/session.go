@@ -20,8 +20,9 @@ type session struct {
 	ttl      time.Duration
 	attached bool
 
-	mu    sync.Mutex
-	signs map[string]sign
+	mu      sync.Mutex
+	signs   map[string]sign
+	chances map[string]chance
 }
 
 // sign is what a resignation left in a key.

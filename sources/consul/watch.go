@@ -25,13 +25,23 @@ const (
 // An index that went backwards, as after the restoration of a snapshot, makes the next query start
 // without one, as Consul's documentation asks; indexes from before say nothing then, the content decides.
 func (s *session) Watch(ctx context.Context, key string, seen leadership.Observation) error {
-	return s.backend.Watch(ctx, key, seen)
+	state, err := s.backend.await(ctx, key, seen)
+	if err == nil {
+		s.shown(key, state)
+	}
+	return err
 }
 
 // Watch is that of any session: Consul knows of no line in which it would stand.
 func (b *backend) Watch(ctx context.Context, key string, seen leadership.Observation) error {
+	_, err := b.await(ctx, key, seen)
+	return err
+}
+
+// await returns the first state that is another than seen.
+func (b *backend) await(ctx context.Context, key string, seen leadership.Observation) (keyState, error) {
 	if err := checkKey(key); err != nil {
-		return err
+		return keyState{}, err
 	}
 	since := seen.Revision
 	index := max(seen.Revision, 1)
@@ -40,7 +50,7 @@ func (b *backend) Watch(ctx context.Context, key string, seen leadership.Observa
 		asked := time.Now()
 		state, err := b.awaitKey(ctx, key, index, watchWait)
 		if err != nil {
-			return err
+			return keyState{}, err
 		}
 		rewound := state.index < index
 		if rewound {
@@ -50,7 +60,7 @@ func (b *backend) Watch(ctx context.Context, key string, seen leadership.Observa
 			}
 		}
 		if changed(state, seen, since) {
-			return nil
+			return state, nil
 		}
 		index = state.index
 		if rewound {
@@ -61,7 +71,7 @@ func (b *backend) Watch(ctx context.Context, key string, seen leadership.Observa
 			continue
 		}
 		if err := sleep(ctx, pause); err != nil {
-			return fmt.Errorf("consul: watch key %s: %w", key, err)
+			return keyState{}, fmt.Errorf("consul: watch key %s: %w", key, err)
 		}
 		pause = min(2*pause, mostPause)
 	}

@@ -44,7 +44,7 @@ func (s *session) campaign(ctx context.Context, a *api, key string, value []byte
 			return leadership.Observation{}, err
 		}
 		if !s.good(at.own) {
-			// An operator took the key off the lease, or a resignation got only half-way. Who stood with it believes no more:
+			// An operator took the key off the lease. Who stood with it believes no more:
 			// it is given up for a new place at the end of the line, and with it a new token.
 			if err := a.remove(ctx, at.own); err != nil {
 				return leadership.Observation{}, err
@@ -68,9 +68,7 @@ func (s *session) campaign(ctx context.Context, a *api, key string, value []byte
 }
 
 // good reports whether the own key can carry a candidacy.
-func (s *session) good(own *mvccpb.KeyValue) bool {
-	return clientv3.LeaseID(own.Lease) == s.lease && !signed(own)
-}
+func (s *session) good(own *mvccpb.KeyValue) bool { return clientv3.LeaseID(own.Lease) == s.lease }
 
 // stand makes sure that the session stands, and reads where.
 func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (standing, error) {
@@ -91,7 +89,8 @@ func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (
 			clientv3.OpGet(prefix, clientv3.WithLastCreate()...), // who is last in line so far
 			clientv3.OpPut(own, string(value), clientv3.WithLease(s.lease)),
 			clientv3.OpGet(own),
-			clientv3.OpGet(prefix, clientv3.WithFirstCreate()...)).
+			clientv3.OpGet(prefix, clientv3.WithFirstCreate()...),
+			clientv3.OpDelete(resignedKey(own))). // of an attached session that stands again
 		Else(clientv3.OpGet(own)).
 		Commit()
 	if err != nil {
@@ -168,29 +167,32 @@ func (s *session) standsAs(ctx context.Context, a *api, key string, at standing)
 }
 
 // predecessor tells who held the key last, at the moment at which a waiter finds itself first in line. That is who stood right ahead,
-// unless that one withdrew before its turn had come and the holder before it went at the same time.
-// A sign is only ever written by who holds the key.
+// unless that one went before its turn had come: it withdrew, or the holder before it passed it over; and that one went at the same time.
 func (s *session) predecessor(ctx context.Context, a *api, key string) (former, error) {
 	p, ok := s.place(key)
 	if !ok || p.ahead.key == "" {
 		return former{}, nil
 	}
-	before := former{p.ahead.session, p.ahead.signed}
+	before := former{p.ahead.session, p.ahead.resigned}
 	if before.resigned || p.holder == p.ahead.session || p.ahead.gone <= 1 {
 		return before, nil
 	}
 	prefix := prefixOf(key)
-	for _, revision := range []int64{p.ahead.gone, p.ahead.gone - 1} { // one that led on, and signed its key where it had ours brought forward; or one that went then
-		line, err := a.kv.Get(ctx, prefix, append(clientv3.WithFirstCreate(), clientv3.WithRev(revision))...)
-		switch {
-		case errors.Is(err, rpctypes.ErrCompacted):
-			return before, nil
-		case err != nil:
-			return former{}, err
-		}
-		if first := only(line.Kvs); first != nil && first.CreateRevision < p.create && !nested(prefix, first) {
-			return former{holderOf(prefix, first), signed(first)}, nil
-		}
+	line, err := a.kv.Get(ctx, prefix, append(clientv3.WithFirstCreate(), clientv3.WithRev(p.ahead.gone-1))...)
+	switch {
+	case errors.Is(err, rpctypes.ErrCompacted):
+		return before, nil
+	case err != nil:
+		return former{}, err
 	}
-	return before, nil
+	first := only(line.Kvs)
+	if first == nil || first.CreateRevision >= p.create || nested(prefix, first) {
+		return before, nil
+	}
+	resp, err := a.kv.Get(ctx, resignedKey(string(first.Key)))
+	if err != nil {
+		return former{}, err
+	}
+	sign := only(resp.Kvs)
+	return former{holderOf(prefix, first), signs(sign, string(first.Key)) && sign.ModRevision > first.CreateRevision}, nil
 }

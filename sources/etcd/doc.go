@@ -12,6 +12,9 @@
 // Keys further down (k/x/… for the election k) belong to another election and are left out, here; concurrency.Election takes
 // them for candidates. So don't nest elections where such peers take part.
 //
+// A leader that resigns deletes its key and, in the same transaction, writes a vote without a session id below it (k/694d77aa9e38260f/resigned), on the same
+// lease, which is revoked next. That is how its successor knows at once that nobody believes in the term any more.
+//
 // A waiter watches its own key and that of the candidate right before it, so that a handover wakes one waiter, not all of them.
 //
 // # What operators may do

@@ -1,22 +1,34 @@
 package etcd_test
 
 import (
+	"context"
 	"fmt"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/sources/etcd"
+	"github.com/leadership-go/leadership/sources/memory"
 )
 
-// A transaction that only this term gets through: If(fence).Then(what is to be written).
+// A transaction that only the given term gets through. The member is one of memory here, as no server runs.
 func ExampleFence() {
-	const key, session, token = "services/billing/leader", "694d77aa9e38260f", 4711 // of the vote and the term
-	fence := etcd.Fence(key, session, token)
-	write := clientv3.OpPut("billing/last", "42")
-	fmt.Printf("if %s is of that term, write %s\n", fence.KeyBytes(), write.KeyBytes())
+	member, err := memory.NewClusterFactory(nil).Configure(leadership.Config{ServiceName: "billing"}).Build(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, done := context.WithCancel(context.Background())
+	_ = member.Lead(ctx, func(_ context.Context, term leadership.Term) error {
+		defer done()
+		fence, write := etcd.Fence(term), clientv3.OpPut("billing/last", "42")
+		// client.Txn(ctx).If(fence).Then(write).Commit()
+		fmt.Printf("if %s was created at %d: put %s\n", fence.KeyBytes(), term.Token(), write.KeyBytes())
+		return nil
+	})
+	_ = member.Close()
 	// Output:
-	// if services/billing/leader/694d77aa9e38260f is of that term, write billing/last
+	// if services/billing/leader/session-1 was created at 1: put billing/last
 }
 
 // What the settings mean at etcd, without asking a server.

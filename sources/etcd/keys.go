@@ -29,13 +29,21 @@ func prefixOf(key string) string { return key + "/" }
 // candidateKey is the key of the session's candidacy.
 func candidateKey(key, session string) string { return prefixOf(key) + session }
 
-// Fence is a condition for a transaction of etcd: it holds as long as session (a [leadership.Vote]'s SessionID) has its candidacy for the
-// election's key with that token (a [leadership.Term]'s), so as long as that term has not been taken from it at the store. Writes
-// that are guarded by it can't come from an earlier term:
+// Fence is a condition for a transaction of etcd: it holds as long as the term's candidacy stands, so as long as that term has not been taken from
+// it at the store. Writes that are guarded by it can't come from an earlier term. That of the zero Term never holds.
 //
-//	client.Txn(ctx).If(etcd.Fence(key, session, term.Token())).Then(clientv3.OpPut("jobs/next", "42")).Commit()
-func Fence(key, session string, token uint64) clientv3.Cmp {
-	return clientv3.Compare(clientv3.CreateRevision(candidateKey(key, session)), "=", int64(token))
+//	client.Txn(ctx).If(etcd.Fence(term)).Then(clientv3.OpPut("jobs/next", "42")).Commit()
+func Fence(term leadership.Term) clientv3.Cmp {
+	return FenceToken(term.Key(), term.Session(), term.Token())
+}
+
+// FenceToken is [Fence] for who knows only the election's key, the session in the leader's vote and the term's token, as a process does that works for the leader.
+func FenceToken(key, session string, token uint64) clientv3.Cmp {
+	revision := int64(token)
+	if revision <= 0 { // a key that is not there has revision 0
+		revision = -1
+	}
+	return clientv3.Compare(clientv3.CreateRevision(candidateKey(key, session)), "=", revision)
 }
 
 // detached marks, in front of its name, the holder of a key that an operator's plain put has taken off its lease. So it is no session's
@@ -60,12 +68,22 @@ func nested(prefix string, kv *mvccpb.KeyValue) bool {
 	return kv != nil && bytes.Contains(kv.Key[min(len(prefix), len(kv.Key)):], []byte("/"))
 }
 
-// isSign reports whether value is the vote that a leader leaves behind when it resigns.
+// isSign reports whether value is the vote that a leader leaves behind when it resigns: one that names no session.
 func isSign(value []byte) bool {
 	vote, err := leadership.ParseVote(value)
 	return err == nil && vote.SessionID == ""
 }
 
-// signed reports whether a candidate's key carries the sign that its holder gave it back. It was written over the vote, and on the lease:
-// neither a first value nor an operator's plain put is a sign.
-func signed(kv *mvccpb.KeyValue) bool { return kv.Lease != 0 && kv.Version > 1 && isSign(kv.Value) }
+// resignedKey is where a leader that resigns leaves its sign, in the transaction that deletes its candidate's key. It is below that key, so that
+// whoever may write the one may write the other, and one watch covers both; and further down than candidates are. It hangs on the
+// same lease, which is revoked next. Clients that look at all keys below the prefix find a candidate there that came last.
+func resignedKey(candidate string) string { return candidate + "/resigned" }
+
+// withResigned has a watch of a candidate's key cover its resignedKey: '0' is the character after '/'.
+func withResigned(candidate string) clientv3.OpOption { return clientv3.WithRange(candidate + "0") }
+
+// signs reports whether kv is the sign of who held candidate: below that key, and on its lease, which an operator's plain put is not.
+func signs(kv *mvccpb.KeyValue, candidate string) bool {
+	return kv != nil && string(kv.Key) == resignedKey(candidate) && isSign(kv.Value) &&
+		strings.HasSuffix(candidate, "/"+sessionID(clientv3.LeaseID(kv.Lease)))
+}

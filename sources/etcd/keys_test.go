@@ -91,7 +91,7 @@ func TestNested(t *testing.T) {
 	}
 }
 
-func TestSigned(t *testing.T) {
+func TestSigns(t *testing.T) {
 	sign := leadership.Vote{ServiceName: "s", ServiceID: "1"}.Encode()
 	vote := leadership.Vote{SessionID: "ff", ServiceName: "s", ServiceID: "1"}.Encode()
 	for _, c := range []struct {
@@ -99,14 +99,17 @@ func TestSigned(t *testing.T) {
 		kv       *mvccpb.KeyValue
 		want     bool
 	}{
-		{"a sign over a vote, on the lease", &mvccpb.KeyValue{Lease: 1, Version: 2, Value: sign}, true},
-		{"a first value", &mvccpb.KeyValue{Lease: 1, Version: 1, Value: sign}, false},
-		{"a sign off the lease", &mvccpb.KeyValue{Lease: 0, Version: 2, Value: sign}, false},
-		{"a vote", &mvccpb.KeyValue{Lease: 1, Version: 2, Value: vote}, false},
-		{"a proclaimed value", &mvccpb.KeyValue{Lease: 1, Version: 2, Value: []byte("host-1")}, false},
-		{"nothing", &mvccpb.KeyValue{Lease: 1, Version: 2}, false},
+		{"a sign below the key, on the lease", &mvccpb.KeyValue{Key: []byte("k/ff/resigned"), Lease: 0xff, Value: sign}, true},
+		{"a sign off the lease", &mvccpb.KeyValue{Key: []byte("k/ff/resigned"), Value: sign}, false},
+		{"a sign on another lease", &mvccpb.KeyValue{Key: []byte("k/ff/resigned"), Lease: 1, Value: sign}, false},
+		{"somebody else's sign", &mvccpb.KeyValue{Key: []byte("k/1/resigned"), Lease: 1, Value: sign}, false},
+		{"a sign in the key itself", &mvccpb.KeyValue{Key: []byte("k/ff"), Lease: 0xff, Value: sign}, false},
+		{"a vote", &mvccpb.KeyValue{Key: []byte("k/ff/resigned"), Lease: 0xff, Value: vote}, false},
+		{"something else", &mvccpb.KeyValue{Key: []byte("k/ff/resigned"), Lease: 0xff, Value: []byte("host-1")}, false},
+		{"nothing", &mvccpb.KeyValue{Key: []byte("k/ff/resigned"), Lease: 0xff}, false},
+		{"no key", nil, false},
 	} {
-		if got := signed(c.kv); got != c.want {
+		if got := signs(c.kv, "k/ff"); got != c.want {
 			t.Errorf("%s: %v", c.sentence, got)
 		}
 	}

@@ -56,6 +56,15 @@ func (a *api) standsStill(ctx context.Context, prefix, own string, p place) (sta
 	if p.ahead.key == "" || p.first.key == "" {
 		return standing{}, false, nil
 	}
+	if p.ahead.gone > 0 && p.first == (spot{p.ahead.key, p.ahead.create}) { // a watch saw the only one go that was before it
+		resp, err := a.kv.Get(ctx, own)
+		if err != nil {
+			return standing{}, false, err
+		}
+		s := standing{revision: resp.Header.GetRevision(), own: only(resp.Kvs)}
+		s.first = s.own
+		return s, s.own.GetCreateRevision() == p.create, s.check(prefix, own)
+	}
 	resp, err := a.kv.Txn(ctx).Then(clientv3.OpGet(own), clientv3.OpGet(p.first.key), clientv3.OpGet(p.ahead.key)).Commit()
 	if err != nil {
 		return standing{}, false, err

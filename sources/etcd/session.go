@@ -44,11 +44,11 @@ func spotOf(kv *mvccpb.KeyValue) spot { return spot{string(kv.GetKey()), kv.GetC
 
 // neighbour is the candidate right before a waiter. The zero neighbour is nobody.
 type neighbour struct {
-	key     string
-	create  int64
-	session string
-	signed  bool  // it led, and gave the key back
-	gone    int64 // the revision at which its key was deleted; 0: not known
+	key      string
+	create   int64
+	session  string
+	resigned bool  // it led, and gave the key back
+	gone     int64 // the revision at which its key was deleted; 0: not known
 }
 
 // former is what is known about an earlier holder.
@@ -81,29 +81,31 @@ func (s *session) Renew(ctx context.Context) error {
 	return nil
 }
 
-// Resign deletes the own key. A leader's key gets the sign first, when there is one to leave: the next in line is watching that key and
-// learns that nobody believes in the term any more, so it need not wait for the lease's end (which may never come: an attached lease lives
-// on). That takes two writes, one after the other, since a transaction may change a key only once. Rejected: the sign as a second key,
-// written by the transaction that deletes the first. It would have to lie outside the prefix, where it would not be a
-// candidate, but where users have no permission and a key of ours would stay behind. Also rejected: only to delete, and let the
-// successor ask for the lease until it is revoked. BenchmarkEtcdHandover in e2e (three servers that sync their disks) shows 6.3 to
-// 6.6 ms for a handover with a sign, and 6.8 to 9.8 ms for one that asks without a pause.
+// Resign deletes the own key. A leader leaves its sign in the same transaction: the next in line watches for it, and learns that nobody
+// believes in the term any more, so it need not wait for the lease's end (which may never come: an attached lease lives on).
+//
+// Rejected: a sign in the own key, since a transaction may change a key only once, so that two writes are needed, one after the other. Also rejected: only to delete, and
+// let the successor ask for the lease until it is revoked, which is one more write to wait for. BenchmarkEtcdHandover in e2e compares them.
 func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	what := "resign " + key
 	a, err := s.b.link.get(ctx, what)
 	if err != nil {
 		return err
 	}
-	prefix, own := prefixOf(key), candidateKey(key, s.id)
+	own := candidateKey(key, s.id)
 	p, known := s.place(key)
-	if known && isSign(vote) {
-		_, err := a.kv.Txn(ctx).If(
+	if known && p.ahead.key == "" && isSign(vote) { // who is the first in line stays it
+		resp, err := a.kv.Txn(ctx).If(
 			clientv3.Compare(clientv3.CreateRevision(own), "=", p.create),
 			clientv3.Compare(clientv3.LeaseValue(own), "=", s.lease),
-			clientv3.Compare(clientv3.CreateRevision(prefix), ">", p.create-1).WithPrefix(), // the first of the line
-		).Then(clientv3.OpPut(own, string(vote), clientv3.WithLease(s.lease))).Commit()
-		if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		).Then(s.leave(own, vote)...).Commit()
+		switch {
+		case errors.Is(err, rpctypes.ErrLeaseNotFound):
+		case err != nil:
 			return s.b.link.failure(ctx, what, err)
+		case resp.Succeeded && !s.attached:
+			s.forget(key)
+			return nil
 		}
 	}
 	if err := a.withdraw(ctx, own, p.create); err != nil {
@@ -113,23 +115,25 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	return nil
 }
 
-// withdraw deletes own as it was created at revision create, which is 0 if that is not known. A deletion that is carried out late so finds nothing, where an
-// attached session stands anew.
+// leave is the end of a leader's candidacy, with its sign, if vote is one.
+func (s *session) leave(own string, vote []byte) []clientv3.Op {
+	ops := []clientv3.Op{clientv3.OpDelete(own)}
+	if isSign(vote) {
+		ops = append(ops, clientv3.OpPut(resignedKey(own), string(vote), clientv3.WithLease(s.lease)))
+	}
+	return ops
+}
+
+// withdraw deletes own as it was created at revision create, which is 0 if that is not known, and a sign: the lease of an attached session lives on, and a client that
+// takes it for a candidate would wait for its end. A deletion that is carried out late finds nothing, where an attached session stands anew.
 func (a *api) withdraw(ctx context.Context, own string, create int64) error {
 	for range maxLooks {
 		resp, err := a.kv.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(own), "=", create)).
-			Then(clientv3.OpDelete(own)).Else(clientv3.OpGet(own)).Commit()
-		switch {
-		case err != nil:
+			Then(clientv3.OpDelete(own), clientv3.OpDelete(resignedKey(own))).Else(clientv3.OpGet(own)).Commit()
+		if err != nil || resp.Succeeded {
 			return err
-		case resp.Succeeded:
-			return nil
 		}
-		kv := ranged(resp, 0)
-		if kv == nil {
-			return nil
-		}
-		create = kv.CreateRevision
+		create = ranged(resp, 0).GetCreateRevision()
 	}
 	return errUnsettled
 }
@@ -171,7 +175,7 @@ func (s *session) note(key string, n neighbour) {
 	if !ok || p.ahead.key != n.key || p.ahead.create != n.create {
 		return
 	}
-	p.ahead.signed = p.ahead.signed || n.signed
+	p.ahead.resigned = p.ahead.resigned || n.resigned
 	p.ahead.gone = max(p.ahead.gone, n.gone)
 	s.places[key] = p
 }
@@ -189,8 +193,7 @@ func (s *session) enter(key string, at standing, before former) former {
 			return old.before
 		}
 		if old.ahead.key == p.ahead.key && old.ahead.create == p.ahead.create {
-			p.ahead.signed = p.ahead.signed || old.ahead.signed
-			p.ahead.gone = old.ahead.gone
+			p.ahead.resigned, p.ahead.gone = old.ahead.resigned, old.ahead.gone
 		}
 		p.before = old.before
 	}
@@ -205,5 +208,5 @@ func neighbourOf(prefix string, kv *mvccpb.KeyValue) neighbour {
 	if kv == nil {
 		return neighbour{}
 	}
-	return neighbour{key: string(kv.Key), create: kv.CreateRevision, session: holderOf(prefix, kv), signed: signed(kv)}
+	return neighbour{key: string(kv.Key), create: kv.CreateRevision, session: holderOf(prefix, kv)}
 }

@@ -40,7 +40,7 @@ func (b *backend) Candidates(ctx context.Context, key string) ([]leadership.Cand
 const passBatch = 100
 
 // Transfer deletes the keys of those who stand between the own one and the heir's, which find out by their watches and stand again behind
-// it, signs its own in the same transaction, and deletes that. Until then this session holds the key: each transaction makes sure of it.
+// it, and in the same transaction its own, as Resign does. Until then this session holds the key: each transaction makes sure of it.
 //
 // Only members are passed over: another client may not look at its own key again, and would take the key for its own once those before
 // it are gone.
@@ -50,45 +50,41 @@ func (s *session) Transfer(ctx context.Context, key string, vote []byte, heir le
 	if err != nil {
 		return err
 	}
-	create, err := s.bringForward(ctx, a, key, vote, heir.SessionID)
+	err = s.makeFirst(ctx, a, key, vote, heir.SessionID)
+	if err == nil && s.attached {
+		err = a.withdraw(ctx, candidateKey(key, s.id), 0)
+	}
 	switch {
 	case errors.Is(err, leadership.ErrNoCandidate):
 		return fmt.Errorf("etcd: %s: %w", what, err)
 	case err != nil:
 		return s.b.link.failure(ctx, what, err)
 	}
-	if err := a.withdraw(ctx, candidateKey(key, s.id), create); err != nil {
-		return s.b.link.failure(ctx, what, err)
-	}
 	s.forget(key)
 	return nil
 }
 
-// bringForward makes the session heir the second in line, and signs the own key. It returns the own key's create revision.
-func (s *session) bringForward(ctx context.Context, a *api, key string, vote []byte, heir string) (int64, error) {
+// makeFirst makes the session heir the first in line.
+func (s *session) makeFirst(ctx context.Context, a *api, key string, vote []byte, heir string) error {
 	prefix, own := prefixOf(key), candidateKey(key, s.id)
-	var sign []clientv3.Op
-	if isSign(vote) {
-		sign = append(sign, clientv3.OpPut(own, string(vote), clientv3.WithLease(s.lease)))
-	}
 	for range maxLooks {
 		line, err := a.line(ctx, prefix, 0)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if len(line) == 0 || string(line[0].Key) != own || !s.good(line[0]) {
-			return 0, fmt.Errorf("%w: session %s holds nothing that it could transfer", leadership.ErrNoCandidate, s.id)
+			return fmt.Errorf("%w: session %s holds nothing that it could transfer", leadership.ErrNoCandidate, s.id)
 		}
 		between, next, err := upTo(prefix, line[1:], heir)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		passed, err := a.pass(ctx, line[0], between, next, sign)
+		passed, err := a.pass(ctx, line[0], between, next, s.leave(own, vote))
 		if err != nil || passed {
-			return line[0].CreateRevision, err
+			return err
 		}
 	}
-	return 0, errUnsettled
+	return errUnsettled
 }
 
 // upTo returns who waits before heir, and heir's key.
@@ -122,9 +118,6 @@ func (a *api) pass(ctx context.Context, own *mvccpb.KeyValue, between []*mvccpb.
 		}
 		if len(between) == 0 {
 			ops = append(ops, last...)
-		}
-		if len(ops) == 0 {
-			return true, nil
 		}
 		resp, err := a.kv.Txn(ctx).If(conditions...).Then(ops...).Commit()
 		if err != nil || !resp.Succeeded || len(between) == 0 {

@@ -93,12 +93,12 @@ func (s *session) watch(ctx context.Context, a *api, key string, seen leadership
 	if !stands || p.ahead.key == "" {
 		return await(outer, neighbour{}, nil, nil, follow(prefix, int64(seen.Revision), clientv3.WithPrefix()))
 	}
-	ahead := follow(p.ahead.key, p.revision)
+	ahead := follow(p.ahead.key, p.revision, withResigned(p.ahead.key))
 	return await(outer, p.ahead, func(n neighbour) { s.note(key, n) }, follow(own, p.revision), ahead)
 }
 
-// await waits for the first event that counts, of the own key or of others. Whatever happens to ahead is told to note; that a
-// leader signs its key is not yet a change.
+// await waits for the first event that counts, of the own key or of others. What happens to ahead is told to note; its sign comes with its
+// deletion.
 func await(ctx context.Context, ahead neighbour, note func(neighbour), own, others clientv3.WatchChan) error {
 	for {
 		select {
@@ -118,12 +118,13 @@ func await(ctx context.Context, ahead neighbour, note func(neighbour), own, othe
 				switch {
 				case note == nil:
 					change = true
+				case ev.Type != clientv3.EventTypeDelete && signs(ev.Kv, ahead.key):
+					ahead.resigned = true
+					note(ahead)
+				case string(ev.Kv.Key) != ahead.key: // the end of a sign, or a key further down
 				case ev.Type == clientv3.EventTypeDelete:
 					change = true
 					ahead.gone = ev.Kv.ModRevision
-					note(ahead)
-				case signed(ev.Kv):
-					ahead.signed = true
 					note(ahead)
 				default:
 					change = true

@@ -31,7 +31,7 @@ func (r *consulRegister) Write(ctx context.Context, guard Guard, g Grant, v Valu
 	var checks []*api.KVTxnOp
 	switch guard {
 	case Fence:
-		checks = append(checks, consul.Fence(r.election, g.Session).KV)
+		checks = append(checks, consul.FenceSession(r.election, g.Session).KV)
 	case Index:
 		checks = append(checks, &api.KVTxnOp{Verb: api.KVCheckIndex, Key: r.election, Index: g.Token})
 	case Ordered:
@@ -53,7 +53,7 @@ func (r *consulRegister) writeInOrder(ctx context.Context, g Grant, v Value) (bo
 		if index == 0 {
 			unchanged = &api.KVTxnOp{Verb: api.KVCheckNotExists, Key: r.name}
 		}
-		revision, failed, err := r.commit(ctx, []*api.KVTxnOp{consul.Fence(r.election, g.Session).KV, unchanged}, v)
+		revision, failed, err := r.commit(ctx, []*api.KVTxnOp{consul.FenceSession(r.election, g.Session).KV, unchanged}, v)
 		if failed != 1 || err != nil {
 			return failed < 0 && err == nil, revision, err
 		}

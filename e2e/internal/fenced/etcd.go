@@ -33,7 +33,7 @@ func (r *etcdRegister) Write(ctx context.Context, guard Guard, g Grant, v Value)
 	txn := r.client.Txn(ctx)
 	switch guard {
 	case Fence:
-		txn = txn.If(etcd.Fence(r.election, g.Session, g.Token))
+		txn = txn.If(etcd.FenceToken(r.election, g.Session, g.Token))
 	case Index, Ordered:
 		return false, 0, errors.New("fenced: etcd has one fence, which compares the token")
 	case Open:

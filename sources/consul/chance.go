@@ -1,0 +1,46 @@
+package consul
+
+import "time"
+
+// chance is what a session knows of the way to a key that its watch has just shown to be free. The next Campaign takes such a key at the index that was
+// shown, without reading it again: the transaction is rolled back where that is not how the key stands any more.
+//
+// The attempt is a write for the store even if it fails. So who was too late once reads first from then on: many that wait for one key
+// write at one handover, and only read at the next.
+type chance struct {
+	state keyState
+	at    time.Time // zero: nothing was shown
+	late  bool      // somebody else was faster the last time
+}
+
+// freshFor is for how long it is worth trying.
+const freshFor = time.Second
+
+// shown notes what a watch has shown of key. A deleted key does not count: it has no index that would tell it from one that was held and
+// deleted again.
+func (s *session) shown(key string, state keyState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.chances[key]
+	c.state, c.at = keyState{}, time.Time{}
+	if state.entry != nil && state.entry.Session == "" && !c.late {
+		c.state, c.at = state, time.Now()
+	}
+	s.chances[key] = c
+}
+
+// seize returns what was shown, once.
+func (s *session) seize(key string) (keyState, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.chances[key]
+	s.chances[key] = chance{late: c.late}
+	return c.state, !c.at.IsZero() && time.Since(c.at) < freshFor
+}
+
+// seized notes how an attempt ended.
+func (s *session) seized(key string, won bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chances[key] = chance{late: !won}
+}
