@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,9 +46,10 @@ func TestParse(t *testing.T) {
 }
 
 func TestCrashesAreComparedWithThePeers(t *testing.T) {
-	took := func(checked, peer, same int) map[string]figures.Durations {
+	took := func(short, checked, peer, same int) map[string]figures.Durations {
 		return map[string]figures.Durations{
 			ours:       {12 * time.Second, 10 * time.Second, 11 * time.Second},
+			least:      slices.Repeat([]time.Duration{time.Duration(short) * time.Second}, min(short, 1)),
 			"checked":  {time.Second, time.Duration(checked) * time.Second},
 			"peer":     {time.Duration(peer) * time.Second},
 			"peer.15s": {time.Duration(same) * time.Second},
@@ -59,18 +61,20 @@ func TestCrashesAreComparedWithThePeers(t *testing.T) {
 		out, err    string
 	}{
 		{
-			name: "consul keeps its promise", store: "consul", took: took(3, 22, 0),
-			out: "consul.crash.p50 11 s\nconsul.crash.max 12 s\nconsul.crash.checked.p50 1 s\nconsul.crash.checked.max 3 s\n" +
-				"consul.crash.peer.p50 22 s\nconsul.crash.peer.max 22 s\nconsul.crash.peer.ratio.p50 0.500 times\n",
+			name: "consul keeps its promise", store: "consul", took: took(11, 3, 22, 0),
+			out: "consul.crash.p50 11 s\nconsul.crash.max 12 s\nconsul.crash.10s.p50 11 s\nconsul.crash.10s.max 11 s\n" +
+				"consul.crash.checked.p50 1 s\nconsul.crash.checked.max 3 s\n" +
+				"consul.crash.peer.p50 22 s\nconsul.crash.peer.max 22 s\nconsul.crash.peer.ratio.p50 0.500 times\nconsul.crash.peer.ratio.10s.p50 0.500 times\n",
 		},
 		{
-			name: "consul falls short", store: "consul", took: took(4, 16, 0),
-			out: "consul.crash.p50 11 s\nconsul.crash.max 12 s\nconsul.crash.checked.p50 1 s\nconsul.crash.checked.max 4 s\n" +
-				"consul.crash.peer.p50 16 s\nconsul.crash.peer.max 16 s\nconsul.crash.peer.ratio.p50 0.688 times\n",
-			err: "consul.crash.checked.max is 4s, the most is 3s\nconsul.crash.peer.ratio.p50 is 0.688, the most is 0.6",
+			name: "consul falls short", store: "consul", took: took(10, 4, 16, 0),
+			out: "consul.crash.p50 11 s\nconsul.crash.max 12 s\nconsul.crash.10s.p50 10 s\nconsul.crash.10s.max 10 s\n" +
+				"consul.crash.checked.p50 1 s\nconsul.crash.checked.max 4 s\n" +
+				"consul.crash.peer.p50 16 s\nconsul.crash.peer.max 16 s\nconsul.crash.peer.ratio.p50 0.688 times\nconsul.crash.peer.ratio.10s.p50 0.625 times\n",
+			err: "consul.crash.checked.max is 4s, the most is 3s\nconsul.crash.peer.ratio.10s.p50 is 0.625, the most is 0.6",
 		},
 		{
-			name: "nothing is promised at etcd", store: "etcd", took: took(0, 5, 10),
+			name: "nothing is promised at etcd", store: "etcd", took: took(0, 0, 5, 10),
 			out: "etcd.crash.p50 11 s\netcd.crash.max 12 s\netcd.crash.peer.p50 5 s\netcd.crash.peer.max 5 s\netcd.crash.peer.ratio.p50 2.200 times\n" +
 				"etcd.crash.peer.15s.p50 10 s\netcd.crash.peer.15s.max 10 s\netcd.crash.peer.15s.ratio.p50 1.100 times\n",
 		},
