@@ -58,6 +58,7 @@ func TestCrashesAreComparedWithThePeers(t *testing.T) {
 	for _, tc := range []struct {
 		name, store string
 		took        map[string]figures.Durations
+		explained   map[string]time.Duration
 		out, err    string
 	}{
 		{
@@ -74,6 +75,17 @@ func TestCrashesAreComparedWithThePeers(t *testing.T) {
 			err: "consul.crash.checked.max is 4s, the most is 3s\nconsul.crash.peer.ratio.10s.p50 is 0.625, the most is 0.6",
 		},
 		{
+			name: "a crash may take a second more than explained", store: "etcd", took: took(0, 0, 5, 10), explained: map[string]time.Duration{ours: 11 * time.Second},
+			out: "etcd.crash.p50 11 s\netcd.crash.max 12 s\netcd.crash.explained 11 s\netcd.crash.peer.p50 5 s\netcd.crash.peer.max 5 s\netcd.crash.peer.ratio.p50 2.200 times\n" +
+				"etcd.crash.peer.15s.p50 10 s\netcd.crash.peer.15s.max 10 s\netcd.crash.peer.15s.ratio.p50 1.100 times\n",
+		},
+		{
+			name: "and not more", store: "etcd", took: took(0, 0, 5, 10), explained: map[string]time.Duration{ours: 10 * time.Second},
+			out: "etcd.crash.p50 11 s\netcd.crash.max 12 s\netcd.crash.explained 10 s\netcd.crash.peer.p50 5 s\netcd.crash.peer.max 5 s\netcd.crash.peer.ratio.p50 2.200 times\n" +
+				"etcd.crash.peer.15s.p50 10 s\netcd.crash.peer.15s.max 10 s\netcd.crash.peer.15s.ratio.p50 1.100 times\n",
+			err: "etcd.crash.max is 12s, and Explain says 10s",
+		},
+		{
 			name: "nothing is promised at etcd", store: "etcd", took: took(0, 0, 5, 10),
 			out: "etcd.crash.p50 11 s\netcd.crash.max 12 s\netcd.crash.peer.p50 5 s\netcd.crash.peer.max 5 s\netcd.crash.peer.ratio.p50 2.200 times\n" +
 				"etcd.crash.peer.15s.p50 10 s\netcd.crash.peer.15s.max 10 s\netcd.crash.peer.15s.ratio.p50 1.100 times\n",
@@ -82,7 +94,7 @@ func TestCrashesAreComparedWithThePeers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var out bytes.Buffer
 			r := &report{Printer: figures.To(&out), out: &out}
-			r.crashes(tc.store, killed(tc.store), tc.took)
+			r.crashes(tc.store, killed(tc.store), tc.took, tc.explained)
 			if got := out.String(); got != tc.out {
 				t.Errorf("got\n%swant\n%s", got, tc.out)
 			}

@@ -6,10 +6,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/consul/api"
+
+	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/figures"
 	"github.com/leadership-go/leadership/e2e/internal/handover"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
+	"github.com/leadership-go/leadership/sources/consul"
 )
 
 // What is promised.
@@ -18,6 +22,7 @@ const (
 	consulCrashRatio = 0.6             // with the least TTL that Consul takes, to Lock of Consul's client with its defaults
 	checkedCrash     = 3 * time.Second // at most, with session checks
 	restartGap       = 50 * time.Millisecond
+	requests         = time.Second // at most, for those of a crash, which Explain does not count
 )
 
 // resignations compares handovers with those of the store's own client.
@@ -60,11 +65,15 @@ func rolling(ctx context.Context, store stores.Store, s settings, r *report) err
 // crashes kills leaders at all stores side by side: most of the time nothing happens.
 func crashes(ctx context.Context, s settings, r *report) error {
 	took := make([]map[string]figures.Durations, len(s.stores))
+	explained := make([]map[string]time.Duration, len(s.stores))
 	errs := make([]error, len(s.stores))
 	var all sync.WaitGroup
 	for i, starter := range s.stores {
 		all.Go(func() {
 			errs[i] = atStore(ctx, starter, func(store stores.Store) (err error) {
+				if explained[i], err = explain(store, killed(starter.Name)); err != nil {
+					return err
+				}
 				took[i], err = handover.Crashes(ctx, store, killed(starter.Name), s.crashes)
 				return err
 			})
@@ -75,7 +84,7 @@ func crashes(ctx context.Context, s settings, r *report) error {
 		if errs[i] != nil {
 			return fmt.Errorf("%s: %w", starter.Name, errs[i])
 		}
-		r.crashes(starter.Name, killed(starter.Name), took[i])
+		r.crashes(starter.Name, killed(starter.Name), took[i], explained[i])
 	}
 	return nil
 }
@@ -92,8 +101,8 @@ func killed(store string) []handover.Crash {
 	if store == "consul" {
 		return []handover.Crash{
 			{Name: ours, Kind: contender.Leadership, Renewal: 7 * time.Second, Within: time.Minute},
-			{Name: least, Kind: contender.Leadership, TTL: 10 * time.Second, Renewal: 4 * time.Second, Within: time.Minute},
-			{Name: "checked", Kind: contender.LeadershipChecked, Renewal: time.Second, Wait: 15 * time.Second, Within: time.Minute}, // the agent looks once a second
+			{Name: least, Kind: contender.Leadership, TTL: 10 * time.Second, Renewal: 4666 * time.Millisecond, Within: time.Minute},
+			{Name: "checked", Kind: contender.LeadershipChecked, TTL: 1500 * time.Millisecond, Renewal: time.Second, Wait: 15 * time.Second, Within: time.Minute}, // the agent looks once a second
 			{Name: "peer", Kind: contender.ConsulLock, Renewal: 7500 * time.Millisecond, Within: 2 * time.Minute},
 		}
 	}
@@ -104,8 +113,30 @@ func killed(store string) []handover.Crash {
 	}
 }
 
-// crashes prints how long the crashes took that a store's candidates saw.
-func (r *report) crashes(store string, kinds []handover.Crash, took map[string]figures.Durations) {
+// explain is what [leadership.ClusterFactory.Explain] says of how long nobody leads after a crash, by name, of our own kinds.
+func explain(store stores.Store, kinds []handover.Crash) (map[string]time.Duration, error) {
+	explained := make(map[string]time.Duration)
+	for _, c := range kinds {
+		factory := store.Factory()
+		switch c.Kind {
+		case contender.Leadership:
+		case contender.LeadershipChecked:
+			check := api.AgentServiceCheck{TCP: "127.0.0.1:1", Interval: "1s"} // nobody looks
+			factory = consul.NewClusterFactory(consul.WithMinTTL(time.Second), consul.WithSessionCheck(check))
+		default:
+			continue
+		}
+		e, err := factory.Configure(leadership.Config{Session: leadership.SessionConfig{TTL: c.TTL}}).Explain()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		explained[c.Name] = e.AfterCrash
+	}
+	return explained, nil
+}
+
+// crashes prints how long the crashes took that a store's candidates saw, and how long our own may take at most as they explain it.
+func (r *report) crashes(store string, kinds []handover.Crash, took map[string]figures.Durations, explained map[string]time.Duration) {
 	prefix := store + ".crash."
 	for _, c := range kinds {
 		name := prefix
@@ -114,6 +145,10 @@ func (r *report) crashes(store string, kinds []handover.Crash, took map[string]f
 		}
 		r.Seconds(name+"p50", took[c.Name].Quantile(0.5))
 		r.Seconds(name+"max", took[c.Name].Max())
+		if most, ok := explained[c.Name]; ok {
+			r.Seconds(name+"explained", most)
+			r.Require(took[c.Name].Max() <= most+requests, "%smax is %v, and Explain says %v", name, took[c.Name].Max(), most)
+		}
 		switch c.Kind {
 		case contender.Leadership:
 		case contender.LeadershipChecked:
