@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/etcdserver"
 	"github.com/leadership-go/leadership/sources/etcd"
@@ -207,8 +209,8 @@ func TestEtcdHandover(t *testing.T) {
 		if o := etcdLead(t, first, "attached"); !o.Resigned {
 			t.Error("not shown")
 		}
-		if line, err := store.line(etcdSoon(t), "attached"); err != nil || len(line) != 1 {
-			t.Errorf("%v is left, %v; etcd's own client would wait for the end of the attached lease", line, err)
+		if resp, err := store.client.Get(etcdSoon(t), "attached/", clientv3.WithPrefix(), clientv3.WithKeysOnly()); err != nil || len(resp.Kvs) != 1 {
+			t.Errorf("%v is left, %v; etcd's own client would wait for the end of the attached lease", resp.Kvs, err)
 		}
 		if left, err := b.Lifetime(etcdSoon(t), leader.ID()); err != nil || left < 50*time.Second {
 			t.Errorf("the attached lease has %v left, error %v", left, err)
@@ -302,7 +304,7 @@ func BenchmarkEtcdHandover(b *testing.B) {
 		name string
 		sign []byte
 	}{
-		{"a sign, then the deletion", etcdSign()},
+		{"a sign, with the deletion", etcdSign()},
 		{"the deletion, then asking for the lease until it is revoked", nil},
 	} {
 		b.Run(way.name, func(b *testing.B) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -167,7 +168,7 @@ func (s *session) standsAs(ctx context.Context, a *api, key string, at standing)
 }
 
 // predecessor tells who held the key last, at the moment at which a waiter finds itself first in line. That is who stood right ahead,
-// unless that one went before its turn had come: it withdrew, or the holder before it passed it over; and that one went at the same time.
+// unless that one went before its turn had come: it withdrew, or the holder before it passed it over; and all that were left went before this session looked again.
 func (s *session) predecessor(ctx context.Context, a *api, key string) (former, error) {
 	p, ok := s.place(key)
 	if !ok || p.ahead.key == "" {
@@ -177,22 +178,40 @@ func (s *session) predecessor(ctx context.Context, a *api, key string) (former, 
 	if before.resigned || p.holder == p.ahead.session || p.ahead.gone <= 1 {
 		return before, nil
 	}
-	prefix := prefixOf(key)
-	line, err := a.kv.Get(ctx, prefix, append(clientv3.WithFirstCreate(), clientv3.WithRev(p.ahead.gone-1))...)
+	last, signed, err := a.lastBefore(ctx, prefixOf(key), p)
 	switch {
 	case errors.Is(err, rpctypes.ErrCompacted):
 		return before, nil
 	case err != nil:
 		return former{}, err
-	}
-	first := only(line.Kvs)
-	if first == nil || first.CreateRevision >= p.create || nested(prefix, first) {
+	case last == nil:
 		return before, nil
 	}
-	resp, err := a.kv.Get(ctx, resignedKey(string(first.Key)))
-	if err != nil {
+	resp, err := a.kv.Get(ctx, resignedKey(string(last.Key)), clientv3.WithRev(signed))
+	switch {
+	case errors.Is(err, rpctypes.ErrCompacted):
+		return former{session: holderOf(prefixOf(key), last)}, nil
+	case err != nil:
 		return former{}, err
 	}
 	sign := only(resp.Kvs)
-	return former{holderOf(prefix, first), signs(sign, string(first.Key)) && sign.ModRevision > first.CreateRevision}, nil
+	return former{holderOf(prefixOf(key), last), signs(sign, string(last.Key)) && sign.ModRevision > last.CreateRevision}, nil
+}
+
+// lastBefore is the last of the line that was before p when the one right ahead went, and the revision at which its sign stands, 0 for now. Where nobody was left, the
+// leader went in the same transaction, which is a transfer: an attached session takes its sign back soon after that.
+func (a *api) lastBefore(ctx context.Context, prefix string, p place) (last *mvccpb.KeyValue, signed int64, err error) {
+	before := func(revision int64) ([]*mvccpb.KeyValue, error) {
+		line, err := a.line(ctx, prefix, revision)
+		return slices.DeleteFunc(line, func(kv *mvccpb.KeyValue) bool { return kv.CreateRevision >= p.create }), err
+	}
+	left, err := before(p.ahead.gone)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(left) > 0 {
+		return left[len(left)-1], 0, nil
+	}
+	left, err = before(p.ahead.gone - 1)
+	return only(left), p.ahead.gone, err
 }

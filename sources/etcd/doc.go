@@ -14,6 +14,7 @@
 //
 // A leader that resigns deletes its key and, in the same transaction, writes a vote without a session id below it (k/694d77aa9e38260f/resigned), on the same
 // lease, which is revoked next. That is how its successor knows at once that nobody believes in the term any more.
+// concurrency.Election takes that key for a candidate, too: who campaigns with it in that moment waits until the lease is revoked, and Leader and Observe may show it.
 //
 // A waiter watches its own key and that of the candidate right before it, so that a handover wakes one waiter, not all of them.
 //

@@ -1,0 +1,69 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/leadership-go/leadership"
+	"github.com/leadership-go/leadership/e2e/etcdserver"
+)
+
+// An attached lease lives on after a transfer. Where candidates were passed over, the heir must still learn that the leader resigned, or it waits for a TTL.
+func TestEtcdTransferOfAnAttachedSessionPastOthersShows(t *testing.T) {
+	t.Parallel()
+	store := startEtcd(t, etcdserver.Options{})
+	grant, err := store.client.Grant(etcdSoon(t), 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, first := store.candidate(t, time.Minute)
+	_, heir := store.candidate(t, time.Minute)
+	leader, err := b.Attach(etcdSoon(t), leaseHex(grant.ID), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	etcdLead(t, leader, "past")
+	etcdCampaign(t, first, "past")
+	watch := etcdWatching(t, heir, "past", etcdCampaign(t, heir, "past"))
+	vote := leadership.Vote{SessionID: heir.ID(), ServiceName: "e2e", ServiceID: heir.ID()}
+	if err := leader.Transfer(etcdSoon(t), "past", etcdSign(), vote); err != nil {
+		t.Fatal(err)
+	}
+	if err := etcdReturns(t, watch, "the transfer"); err != nil {
+		t.Fatal(err)
+	}
+	if o := etcdLead(t, heir, "past"); !o.Resigned || o.Previous != leader.ID() {
+		t.Errorf("resigned %v, previous %q; led %q", o.Resigned, o.Previous, leader.ID())
+	}
+}
+
+// The one right ahead withdraws, the leader resigns, the next one leads and loses its key to an operator, all before a slow waiter looks again: it must not
+// take the resignation of the one before for that of the last holder, who may believe.
+func TestEtcdResignationOfAnEarlierHolderIsNotThatOfTheLast(t *testing.T) {
+	t.Parallel()
+	store := startEtcd(t, etcdserver.Options{})
+	_, leader := store.candidate(t, time.Minute)
+	_, next := store.candidate(t, time.Minute)
+	_, ahead := store.candidate(t, time.Minute)
+	_, slow := store.candidate(t, time.Minute)
+	etcdLead(t, leader, "earlier")
+	etcdCampaign(t, next, "earlier")
+	etcdCampaign(t, ahead, "earlier")
+	seen := etcdCampaign(t, slow, "earlier")
+	if err := ahead.Resign(etcdSoon(t), "earlier", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := leader.Resign(etcdSoon(t), "earlier", etcdSign()); err != nil {
+		t.Fatal(err)
+	}
+	etcdLead(t, next, "earlier")
+	if err := store.deleteKey(etcdSoon(t), "earlier"); err != nil {
+		t.Fatal(err)
+	}
+	if err := slow.Watch(etcdSoon(t), "earlier", seen); err != nil {
+		t.Fatal(err)
+	}
+	if o := etcdLead(t, slow, "earlier"); o.Resigned || o.Previous != next.ID() {
+		t.Errorf("P1: resigned %v, previous %q; %q led last, %q before", o.Resigned, o.Previous, next.ID(), leader.ID())
+	}
+}
