@@ -144,7 +144,10 @@ func ExampleClusterFactory_Health() {
 		fmt.Println(err)
 		return
 	}
-	for m := range member.AsObservable().Seq(context.Background()) {
+	for m, err := range member.AsObservable().Seq(context.Background()) {
+		if err != nil {
+			fmt.Println(err)
+		}
 		fmt.Println(m.Status, m.Err)
 		if m.Status == leadership.StatusElectedFirst {
 			full.Store(true)

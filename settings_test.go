@@ -16,8 +16,8 @@ import (
 func TestSettingsTable(t *testing.T) {
 	want := settingsOf(reflect.TypeFor[leadership.Config](), "")
 	factory := reflect.TypeFor[*leadership.ClusterFactory]()
-	for i := range factory.NumMethod() {
-		if m := factory.Method(i); m.Type.NumOut() == 1 && m.Type.Out(0) == factory {
+	for m := range factory.Methods() {
+		if m.Type.NumOut() == 1 && m.Type.Out(0) == factory {
 			want = append(want, m.Name)
 		}
 	}
@@ -77,8 +77,7 @@ func settingsOf(of reflect.Type, path string) []string {
 		return []string{strings.TrimSuffix(path, ".")}
 	}
 	var all []string
-	for i := range of.NumField() {
-		f := of.Field(i)
+	for f := range of.Fields() {
 		all = append(all, settingsOf(f.Type, path+f.Tag.Get("mapstructure")+".")...)
 	}
 	return all

@@ -170,11 +170,11 @@ type mortal struct {
 	kill    func()            // which does nothing the second time
 }
 
-// newMortal starts one and waits until it leads.
-func newMortal(t *testing.T, server *consulserver.Server) mortal {
+// newMortal starts one with that serviceId and waits until it leads.
+func newMortal(t *testing.T, server *consulserver.Server, id string) mortal {
 	t.Helper()
 	m := mortal{cfg: newElection(checkedTTL), door: freeAddr(t)}
-	m.cfg.ServiceID = "process"
+	m.cfg.ServiceID = id
 	order := must(json.Marshal(crashing{Agent: server.Addr, Door: m.door, Config: m.cfg}))(t)
 	//nolint:gosec // this program
 	process := exec.CommandContext(t.Context(), must(os.Executable())(t), "-test.run=^TestConsulCheckCrashedProcessIsSucceeded$", "-test.v")
@@ -214,7 +214,7 @@ func newMortal(t *testing.T, server *consulserver.Server) mortal {
 // crash kills a leader and returns how long it took until another one led.
 func crash(t *testing.T, server *consulserver.Server) time.Duration {
 	t.Helper()
-	m := newMortal(t, server)
+	m := newMortal(t, server, "process")
 	waiter := enter(t, checkedAt(server.Addr, tcpCheck(newDoor(t).addr)), m.cfg, "waiter")
 	waiter.await(t, leadership.StatusNotElected)
 	time.Sleep(rand.N(time.Second)) // the agent looks once a second
@@ -245,21 +245,25 @@ func TestConsulCheckOfACrashedProcessIsRemovedByTheNextOne(t *testing.T) {
 	t.Parallel()
 	server := checkServer(t)
 	time.Sleep(settling)
-	m := newMortal(t, server)
-	m.kill()
-	at := time.Now()
-	d := &door{addr: m.door}
-	d.open(t)
-	t.Cleanup(func() { d.close(t) })
-	again := enter(t, checkedAt(server.Addr, tcpCheck(d.addr)), m.cfg, m.cfg.ServiceID)
-	took := again.await(t, leadership.StatusElectedFirst).At.Sub(at)
-	t.Logf("led after %v", took)
-	if took > sooner {
-		t.Errorf("it led after %v only", took)
-	}
-	services := must(server.Client().Agent().Services())(t)
-	if _, ok := services[m.service.ID]; ok || len(services) != 1 {
-		t.Errorf("the agent has %v", services)
+	for name, id := range map[string]string{"of the same name": "process", "with the default serviceId, in which the process id is": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMortal(t, server, id)
+			m.kill()
+			at := time.Now()
+			d := &door{addr: m.door}
+			d.open(t)
+			t.Cleanup(func() { d.close(t) })
+			again := enter(t, checkedAt(server.Addr, tcpCheck(d.addr)), m.cfg, id)
+			took := again.await(t, leadership.StatusElectedFirst).At.Sub(at)
+			t.Logf("led after %v", took)
+			if took > sooner {
+				t.Errorf("it led after %v only", took)
+			}
+			if _, left := must(server.Client().Agent().Services())(t)[m.service.ID]; left {
+				t.Error("the agent has the check of the process that crashed, and it passes")
+			}
+		})
 	}
 }
 

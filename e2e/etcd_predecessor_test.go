@@ -67,3 +67,31 @@ func TestEtcdResignationOfAnEarlierHolderIsNotThatOfTheLast(t *testing.T) {
 		t.Errorf("P1: resigned %v, previous %q; %q led last, %q before", o.Resigned, o.Previous, next.ID(), leader.ID())
 	}
 }
+
+// The leader loses its key to an operator while both who stand next withdraw. It may believe on, and they can't.
+func TestEtcdWhoWithdrewIsNotTakenForTheLastHolder(t *testing.T) {
+	t.Parallel()
+	store := startEtcd(t, etcdserver.Options{})
+	_, leader := store.candidate(t, time.Minute)
+	_, next := store.candidate(t, time.Minute)
+	_, ahead := store.candidate(t, time.Minute)
+	_, slow := store.candidate(t, time.Minute)
+	etcdLead(t, leader, "withdrew")
+	etcdCampaign(t, next, "withdrew")
+	etcdCampaign(t, ahead, "withdrew")
+	seen := etcdCampaign(t, slow, "withdrew")
+	for _, s := range []leadership.Session{ahead, next} {
+		if err := s.Close(etcdSoon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.deleteKey(etcdSoon(t), "withdrew"); err != nil {
+		t.Fatal(err)
+	}
+	if err := slow.Watch(etcdSoon(t), "withdrew", seen); err != nil {
+		t.Fatal(err)
+	}
+	if o := etcdLead(t, slow, "withdrew"); o.Resigned || o.Previous != leader.ID() {
+		t.Errorf("P1: resigned %v, previous %q; %q led last", o.Resigned, o.Previous, leader.ID())
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,7 +48,21 @@ type sessionCheck struct {
 }
 
 // process tells the services of this process from those of the one before it, of the same instance.
-var process = rand.Text()
+var process = rand.Text() //nolint:gochecknoglobals // it is one for all that this process registers
+
+// ownerOf says in a few bytes whose a check is, "" where nobody knows or it looks at nothing. The default of serviceId has the process id in it, which the next
+// process does not share: at a port, which only one process has, that does not count. A URL may stand for several.
+func ownerOf(s settings, check *api.AgentServiceCheck) string {
+	target := check.TCP + check.HTTP
+	if s.checkOwner == "" || target == "" {
+		return ""
+	}
+	owner := s.checkOwner
+	if check.TCP != "" {
+		owner = strings.TrimSuffix(owner, "/"+strconv.Itoa(os.Getpid()))
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(owner+" "+target)))
+}
 
 // newSessionCheck is nil where the settings ask for none.
 func newSessionCheck(s settings) *sessionCheck {
@@ -63,8 +79,8 @@ func newSessionCheck(s settings) *sessionCheck {
 		check.Timeout = cmp.Or(check.Timeout, check.Interval)
 	}
 	meta := map[string]string{metaProcess: process}
-	if target := check.TCP + check.HTTP; s.checkOwner != "" && target != "" {
-		meta[metaOwner] = fmt.Sprintf("%x", sha256.Sum256([]byte(s.checkOwner+" "+target)))
+	if owner := ownerOf(s, &check); owner != "" {
+		meta[metaOwner] = owner
 	}
 	return &sessionCheck{
 		service: api.AgentServiceRegistration{

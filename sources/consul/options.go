@@ -95,6 +95,9 @@ func WithServiceChecks(checks ...api.ServiceCheck) Option {
 //
 // At first the check counts as passing; with Status "critical" the member waits until it has passed. After a failure it stands again when the
 // check passes. What else to know about sessions with checks stands in the package's documentation. Excludes [WithNode] and [WithDatacenter].
+//
+// A process that is started again has the agent forget the check that the one before it left, which would pass again. It knows it by election, serviceId and
+// port or URL. So set serviceId with an HTTP check: by default the process id is part of it, which does not count for a port.
 func WithSessionCheck(check api.AgentServiceCheck) Option {
 	return func(s *settings) { s.sessionCheck = &check }
 }

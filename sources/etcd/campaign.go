@@ -178,40 +178,57 @@ func (s *session) predecessor(ctx context.Context, a *api, key string) (former, 
 	if before.resigned || p.holder == p.ahead.session || p.ahead.gone <= 1 {
 		return before, nil
 	}
-	last, signed, err := a.lastBefore(ctx, prefixOf(key), p)
+	last, resigned, err := s.lastBefore(ctx, a, prefixOf(key), p)
 	switch {
-	case errors.Is(err, rpctypes.ErrCompacted):
+	case errors.Is(err, rpctypes.ErrCompacted), err == nil && last == nil:
 		return before, nil
 	case err != nil:
 		return former{}, err
-	case last == nil:
-		return before, nil
 	}
-	resp, err := a.kv.Get(ctx, resignedKey(string(last.Key)), clientv3.WithRev(signed))
-	switch {
-	case errors.Is(err, rpctypes.ErrCompacted):
-		return former{session: holderOf(prefixOf(key), last)}, nil
-	case err != nil:
-		return former{}, err
-	}
-	sign := only(resp.Kvs)
-	return former{holderOf(prefixOf(key), last), signs(sign, string(last.Key)) && sign.ModRevision > last.CreateRevision}, nil
+	return former{holderOf(prefixOf(key), last), resigned}, nil
 }
 
-// lastBefore is the last of the line that was before p when the one right ahead went, and the revision at which its sign stands, 0 for now. Where nobody was left, the
-// leader went in the same transaction, which is a transfer: an attached session takes its sign back soon after that.
-func (a *api) lastBefore(ctx context.Context, prefix string, p place) (last *mvccpb.KeyValue, signed int64, err error) {
+// mostBefore bounds how many of those who were before a waiter are asked for.
+const mostBefore = 16
+
+// lastBefore is who held the key last of those who stood before p when the one right ahead went, and whether its sign is there. Of the others nobody can say whether they led
+// or withdrew. So it is the last one that left a sign, or whose lease lives: who believes on, after an operator deleted its key, is one of these.
+//
+// Where nobody was left, the leader went in the same transaction, which is a transfer: an attached session takes its sign back soon after that.
+func (s *session) lastBefore(ctx context.Context, a *api, prefix string, p place) (last *mvccpb.KeyValue, resigned bool, err error) {
 	before := func(revision int64) ([]*mvccpb.KeyValue, error) {
 		line, err := a.line(ctx, prefix, revision)
 		return slices.DeleteFunc(line, func(kv *mvccpb.KeyValue) bool { return kv.CreateRevision >= p.create }), err
 	}
 	left, err := before(p.ahead.gone)
 	if err != nil {
-		return nil, 0, err
+		return nil, false, err
 	}
-	if len(left) > 0 {
-		return left[len(left)-1], 0, nil
+	if len(left) == 0 {
+		if left, err = before(p.ahead.gone - 1); err != nil || len(left) == 0 {
+			return nil, false, err
+		}
+		resigned, err = a.resigned(ctx, left[0], p.ahead.gone)
+		return left[0], resigned, err
 	}
-	left, err = before(p.ahead.gone - 1)
-	return only(left), p.ahead.gone, err
+	for _, kv := range slices.Backward(left[max(0, len(left)-mostBefore):]) {
+		if resigned, err = a.resigned(ctx, kv, 0); err != nil || resigned {
+			return kv, resigned, err
+		}
+		lives, err := s.b.Lifetime(ctx, holderOf(prefix, kv))
+		if err != nil || lives > 0 {
+			return kv, false, err
+		}
+	}
+	return left[len(left)-1], false, nil
+}
+
+// resigned reports whether the sign of who stood with kv is there at a revision, 0 for now.
+func (a *api) resigned(ctx context.Context, kv *mvccpb.KeyValue, revision int64) (bool, error) {
+	resp, err := a.kv.Get(ctx, resignedKey(string(kv.Key)), clientv3.WithRev(revision))
+	if err != nil {
+		return false, err
+	}
+	sign := only(resp.Kvs)
+	return signs(sign, string(kv.Key)) && sign.ModRevision > kv.CreateRevision, nil
 }

@@ -94,6 +94,7 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	}
 	own := candidateKey(key, s.id)
 	p, known := s.place(key)
+	create := p.create
 	if known && p.ahead.key == "" && isSign(vote) { // who is the first in line stays it
 		resp, err := a.kv.Txn(ctx).If(
 			clientv3.Compare(clientv3.CreateRevision(own), "=", p.create),
@@ -106,9 +107,11 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 		case resp.Succeeded && !s.attached:
 			s.forget(key)
 			return nil
+		case resp.Succeeded:
+			create = 0
 		}
 	}
-	if err := a.withdraw(ctx, own, p.create); err != nil {
+	if err := a.withdraw(ctx, own, create); err != nil {
 		return s.b.link.failure(ctx, what, err)
 	}
 	s.forget(key)
