@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 }
 
 // The short form of "figures-safety -scenarios faults": each run has another seed, which it prints.
-func TestNeverTwoLeadersUnderRealFaults(t *testing.T) {
+func TestDrillNeverTwoLeadersUnderRealFaults(t *testing.T) {
 	t.Parallel()
 	for _, starter := range stores.All() {
 		t.Run(starter.Name, func(t *testing.T) {
@@ -43,6 +43,11 @@ func TestNeverTwoLeadersUnderRealFaults(t *testing.T) {
 			}
 			if n := r.Counted(); n < 3*o.Elections {
 				t.Errorf("%d faults in %d elections prove little", n, o.Elections)
+			}
+			for _, kind := range []drill.Kind{drill.ToldTransfer, drill.CutThenCheck} {
+				if n := r.CountedOf(kind); n == 0 && (kind != drill.CutThenCheck || starter.Name == "consul") {
+					t.Errorf("%q did not come", kind)
+				}
 			}
 		})
 	}

@@ -57,7 +57,7 @@ func scenarios() []scenario {
 	return []scenario{
 		{name: "halfopen", about: "leaders on links that lose what they send", run: halfOpen},
 		{
-			name: "faults", about: "candidates as processes, under faults of every kind, beside those of the stores' own clients",
+			name: "faults", about: "candidates as processes, under faults and orders of every kind, beside those of the stores' own clients",
 			store: stores.Options{Servers: 3, Persist: true}, run: faults,
 		},
 		{name: "fenced", about: "writes through the fence, while leaders are deposed", run: fencedWrites},

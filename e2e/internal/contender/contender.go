@@ -25,6 +25,17 @@ type FencedWriter interface {
 	Write(ctx context.Context, value uint64) (accepted bool, err error)
 }
 
+// Governed is a contender that takes more orders while it runs than to resign, as those of this library do.
+type Governed interface {
+	Contender
+	// TransferTo resigns in favour of the candidate with that ID.
+	TransferTo(ctx context.Context, id string) error
+	// StandDown gives leadership, or candidacy, up for d.
+	StandDown(ctx context.Context, d time.Duration) error
+	// ShowDoor opens the port that a session check looks at, or shuts it, as a process that dies does. It is an error where there is no such check.
+	ShowDoor(ctx context.Context, open bool) error
+}
+
 // Options say where and how to stand.
 type Options struct {
 	// Store is "etcd" or "consul".
@@ -35,6 +46,14 @@ type Options struct {
 	Election string
 	// ID is the candidate's name in its vote.
 	ID string
+	// Process tells this candidate, in its log, from others of that ID; "" for the ID.
+	Process string
+	// Door is the address that a session check looks at, where the kind has one; "" for any free port of loopback.
+	Door string
+	// Probe is asked every ProbeEvery whether our own candidate is fit to lead; one failure is enough that it is not. Nil: it always is.
+	Probe func(context.Context) error `json:"-"`
+	// ProbeEvery is how often Probe is asked; 0 for the default of health.interval.
+	ProbeEvery time.Duration
 	// TTL is the session's; 0 for the library's default.
 	TTL time.Duration
 	// Frequency is that of our own candidates' votes, and how long they wait after a resignation before they stand again; 0 for the TTL. The other

@@ -14,22 +14,40 @@ import (
 	"github.com/leadership-go/leadership/sources/etcd"
 )
 
-// member is a candidate of this library.
+// member is a candidate of this library. It is a [Governed] one.
 type member struct {
 	*leadership.Member
 
 	work *worker // nil for one that only leads
+	door *door   // nil without a session check
 }
 
-// Close ends the candidacy and waits for the work. What was wrong with it counts more than what the store says.
+// Close ends the candidacy, waits for the work, and shuts the door. What was wrong with the work counts more than what the store says.
 func (m member) Close() error {
 	err := m.Member.Close()
 	if m.work != nil {
 		if breach := m.work.end(); breach != nil {
-			return breach
+			err = breach
+		}
+	}
+	if m.door != nil {
+		if shut := m.door.Shut(); err == nil {
+			err = shut
 		}
 	}
 	return err
+}
+
+// ShowDoor opens the port that the session check looks at, or shuts it.
+func (m member) ShowDoor(ctx context.Context, open bool) error {
+	switch {
+	case m.door == nil:
+		return errors.New("contender: no session check looks at this candidate")
+	case open:
+		return m.door.Open(ctx)
+	default:
+		return m.door.Shut()
+	}
 }
 
 // startLeadership starts one of ours.
@@ -43,15 +61,19 @@ func startLeadership(ctx context.Context, o Options) (Contender, error) {
 	default:
 		return nil, fmt.Errorf("contender: no store %q", o.Store)
 	}
-	return startMember(ctx, factory, o)
+	return startMember(ctx, factory, o, nil)
 }
 
-// startMember starts one that the factory makes.
-func startMember(ctx context.Context, factory *leadership.ClusterFactory, o Options) (Contender, error) {
+// startMember starts one that the factory makes. From then on the door is the candidate's, unless there is an error.
+func startMember(ctx context.Context, factory *leadership.ClusterFactory, o Options, d *door) (Contender, error) {
+	if o.Probe != nil {
+		factory.Health(o.Probe)
+	}
 	m, err := factory.Configure(leadership.Config{
 		ServiceName: o.Election, ServiceID: o.ID,
 		Session:  leadership.SessionConfig{TTL: o.TTL},
 		Election: leadership.ElectionConfig{Frequency: cmp.Or(o.Frequency, o.TTL), TakeoverDelay: o.TakeoverDelay},
+		Health:   leadership.HealthConfig{Interval: o.ProbeEvery, Fall: 1},
 	}).Build(ctx)
 	if err != nil {
 		return nil, err
@@ -66,7 +88,7 @@ func startMember(ctx context.Context, factory *leadership.ClusterFactory, o Opti
 			}
 		})
 	}
-	candidate := member{Member: m}
+	candidate := member{Member: m, door: d}
 	if o.Work {
 		candidate.work = startWorker(m) //nolint:contextcheck // it works until the member is closed
 	}
@@ -102,7 +124,7 @@ func newWriter(m member, o Options) (writer, error) {
 	if err != nil {
 		return writer{}, errors.Join(err, log.Close())
 	}
-	client := fenced.NewClient(o.ID, o.Election, register, fenced.Record(log))
+	client := fenced.NewClient(cmp.Or(o.Process, o.ID), o.Election, register, fenced.Record(log))
 	return writer{m, fenced.NewWriter(m.Member, client), log}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"time"
 
@@ -53,7 +54,8 @@ func (e *election) harms() map[Kind]func(context.Context, *seat) error {
 	ttls := func(least, most float64) func() time.Duration {
 		return func() time.Duration { return e.between(least, most) }
 	}
-	return map[Kind]func(context.Context, *seat) error{
+	all := e.commands(past)
+	maps.Copy(all, map[Kind]func(context.Context, *seat) error{
 		HalfOpenUp:   network(cut(fault.Upstream), nothing, past),
 		HalfOpenDown: network(cut(fault.Downstream), nothing, past),
 		HalfOpenBoth: network(cut(fault.Both), nothing, past),
@@ -75,7 +77,8 @@ func (e *election) harms() map[Kind]func(context.Context, *seat) error {
 		CutThenDelete: network(cut(fault.Both), deleteKey, soon),
 		CutThenEnd:    network(cut(fault.Both), e.endSession, soon),
 		PauseThenEnd:  pause(e.endSession, ttls(0.2, 0.8)),
-	}
+	})
+	return all
 }
 
 // endSession ends the session of who holds the key, as the store sees it.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -30,7 +29,7 @@ type order struct {
 	Stand contender.Options // Tell is left out
 }
 
-// Candidate makes this process the candidate that [Run] has started it as, and ends it when its standard input does. In all other processes
+// Candidate makes this process the candidate that [Run] has started it as, which obeys the commands at its standard input, and ends it when that does. In all other processes
 // it does nothing. Programs and tests that run drills call it first of all, since the candidates are the same program.
 func Candidate() {
 	text := os.Getenv(variable)
@@ -65,9 +64,11 @@ func stand(text string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unmap()) }()
-	if o.Kind == contender.Leadership {
+	condition := new(health)
+	if ours(o.Kind) {
 		sheet.told.Store(1)
 		o.Stand.Tell = tell(sheet)
+		o.Stand.Probe, o.Stand.ProbeEvery = condition.probe, probeEvery(o.Stand.TTL)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -79,7 +80,7 @@ func stand(text string) (err error) {
 	stop := make(chan struct{})
 	asking.Go(func() { (&sampler{sheet: sheet, clock: now}).run(c, stop) })
 	asking.Go(func() { writeOn(c, o.Stand.TTL, stop) })
-	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent closes it
+	disobeyed := (&servant{c, condition, sheet, obeyWithin(o.Stand.TTL), now}).obey(os.Stdin) // until the parent closes it
 
 	closed := make(chan error, 1)
 	go func() { closed <- c.Close() }()
@@ -93,6 +94,9 @@ func stand(text string) (err error) {
 	nap(10 * sampleEvery) // so that the last answer is the one after Close
 	close(stop)
 	asking.Wait()
+	if disobeyed != nil {
+		return disobeyed
+	}
 	return err
 }
 

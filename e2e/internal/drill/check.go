@@ -18,6 +18,12 @@ type Rules struct {
 	// HandsOver says that there is no takeover delay: overlaps that an operator brings about by ending the leader's session are
 	// windows, not violations. They must stay below the TTL.
 	HandsOver bool
+	// Drain is for how long a term goes on at most once it is to end, so that work can return.
+	Drain time.Duration
+	// ProbeEvery is how often a candidate is asked whether it is well.
+	ProbeEvery time.Duration
+	// Crash is how long at most nobody leads after a leader was killed, while the store is well, where a session check notices that; 0 where none does.
+	Crash time.Duration
 }
 
 // Window is a time in which two believed, by design: see [Rules].
@@ -52,6 +58,12 @@ type Findings struct {
 	Samples, Interrupted int
 	// Apart is the longest pause between two questions that was no stop: what happens within is not seen.
 	Apart time.Duration
+	// Orders is the number of orders; Done, Refused and Failed count what came of them.
+	Orders, Done, Refused, Failed int
+	// Disobeyed counts those after which a candidate did what it was not to do, or that it did not answer.
+	Disobeyed int
+	// Unsure tells those that failed although nothing was broken: the store has not answered in time, which is its doing, or the machine's.
+	Unsure []string
 	// Unconfirmed counts candidates whose store did not answer when they were closed.
 	Unconfirmed int
 	// Problems tell each violation in a line.
@@ -94,9 +106,10 @@ func (h History) Check(r Rules) Findings {
 	for i, life := range h.Lives {
 		h.checkEdges(life, &f)
 		h.checkTold(i, terms, r, &f)
+		h.checkOrders(i, terms, r, &f)
 		for _, w := range life.Wakes {
 			f.Wakes++
-			if w.Led && w.Woke.Sub(w.Slept) > r.TTL {
+			if w.Led && w.Woke.Sub(w.Slept) > r.TTL && life.slept(w) {
 				f.Asleep++
 				f.problem("%s believed after a stop of %v", life.Candidate, w.Woke.Sub(w.Slept))
 			}
@@ -227,9 +240,30 @@ func (h History) checkLeaderless(terms []believed, r Rules, f *Findings) {
 	gap(h.Ended)
 }
 
+// slept reports that the candidate believed all through a stop. Who wakes up may also come to lead before it is asked for the first time.
+func (l Life) slept(w Wake) bool {
+	t, ok := l.held(w.Woke)
+	return ok && t.First <= w.Slept
+}
+
+// crashed reports that whoever led until an instant was killed then.
+func (h History) crashed(at Instant) bool {
+	return slices.ContainsFunc(h.Faults, func(f Fault) bool {
+		if f.Kind != Kill {
+			return false
+		}
+		l := h.Lives[f.Life]
+		n := len(l.Terms)
+		return n > 0 && l.Terms[n-1].Last == at && l.Terms[n-1].Over == 0 && l.Killed.Sub(at) < stoppedFor
+	})
+}
+
 // bound is how long nobody may lead between two instants, and since when that counts.
 func (h History) bound(from, until Instant, r Rules) (time.Duration, Instant) {
 	bound, since := r.Leaderless, from
+	if r.Crash > 0 && h.crashed(from) {
+		bound = r.Crash
+	}
 	for _, f := range h.Faults {
 		if f.Life >= 0 || f.At > until || f.Healed.Add(r.Leaderless) < from {
 			continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,11 +20,11 @@ type Options struct {
 	// TTL is the sessions', whole seconds and at least 2 s: etcd's least.
 	TTL time.Duration
 	// Elections is how many elections of our candidates there are, Peers how many of the store's own client library. Every other one of
-	// ours has a takeover delay of one TTL.
+	// ours has a takeover delay of one TTL; at Consul every third one, and the next one's sessions have a check.
 	Elections, Peers int
 	// Seed decides on the schedule.
 	Seed uint64
-	// Kinds are the faults that candidates suffer. Default: [CandidateKinds].
+	// Kinds are what befalls candidates, as far as it suits them. Default: [CandidateKinds], [OrderKinds] and [CheckKinds].
 	Kinds []Kind
 	// Rest is how long nothing happens at first.
 	Rest time.Duration
@@ -53,7 +54,8 @@ type drill struct {
 func (d *drill) life() time.Duration { return life(d.store.Name(), d.TTL) }
 
 // Leaderless is the bound of recovery while the store is well: the old session's life at the store, one TTL in which a successor may have to wait
-// for an earlier holder, the longest back-off, an attempt, and what the machine may take.
+// for an earlier holder, the longest back-off, an attempt, and what the machine may take. A lock-delay of one TTL is over when that wait is: both begin
+// when the session ends.
 func (d *drill) Leaderless() time.Duration { return d.life() + d.TTL + 5*time.Second }
 
 // outage is what a store needs to be itself again: it elects a leader, which gives each session another life.
@@ -72,9 +74,11 @@ type Result struct {
 
 // Election is what one election gave.
 type Election struct {
-	Name    string
-	Kind    string // of contender
-	Rules   Rules
+	Name  string
+	Kind  string // of contender
+	Rules Rules
+	// Delayed says that there is a takeover delay.
+	Delayed bool
 	History History
 	// Writes is what the fenced writes of our candidates show.
 	Writes fenced.Report
@@ -96,13 +100,13 @@ func Run(ctx context.Context, store stores.Store, o Options) (r Result, err erro
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if o.Kinds == nil {
-		o.Kinds = CandidateKinds()
+		o.Kinds = slices.Concat(CandidateKinds(), OrderKinds(), CheckKinds())
 	}
 	d := &drill{Options: o, store: store, dir: dir}
 	defer func() {
 		err = errors.Join(err, d.each((*election).close))
 	}()
-	if err := d.start(); err != nil {
+	if err := d.start(ctx); err != nil {
 		return r, err
 	}
 	r = Result{Options: o, Store: store.Name()}
@@ -111,7 +115,7 @@ func Run(ctx context.Context, store stores.Store, o Options) (r Result, err erro
 		if e.ended == 0 {
 			e.ended = now()
 		}
-		found := Election{Name: e.name, Kind: e.kind, Rules: d.rules(e), History: e.history(), Purged: e.purged}
+		found := Election{Name: e.name, Kind: e.kind, Rules: d.rules(e), Delayed: e.takeover > 0, History: e.history(), Purged: e.purged}
 		if err == nil && e.ours() {
 			found.Writes, err = e.written(ctx)
 		}
@@ -122,24 +126,37 @@ func Run(ctx context.Context, store stores.Store, o Options) (r Result, err erro
 }
 
 func (d *drill) rules(e *election) Rules {
-	return Rules{TTL: d.TTL, Leaderless: d.Leaderless(), Outage: d.outage(), HandsOver: e.takeover == 0}
+	r := Rules{
+		TTL: d.TTL, Leaderless: d.Leaderless(), Outage: d.outage(), HandsOver: e.takeover == 0 && !e.checked(),
+		Drain: d.TTL / 3, ProbeEvery: probeEvery(d.TTL),
+	}
+	if e.checked() {
+		r.Crash = contender.LookEvery + d.TTL + 2*time.Second
+	}
+	return r
 }
 
 // start starts all elections.
-func (d *drill) start() error {
+func (d *drill) start(ctx context.Context) error {
 	for i := range d.Elections + d.Peers {
 		e := &election{drill: d, name: fmt.Sprintf("ours-%d", i), kind: contender.Leadership, rng: rand.New(rand.NewPCG(d.Seed, uint64(i)))}
+		sorts := 2
+		if d.store.Name() == "consul" {
+			sorts = 3
+		}
 		switch {
 		case i >= d.Elections:
 			e.kind, e.name = contender.Peer(d.store.Name()), fmt.Sprintf("peer-%d", i-d.Elections)
-		case i%2 == 1:
+		case i%sorts == 1:
 			e.takeover = d.TTL
+		case i%sorts == 2:
+			e.kind, e.name = contender.LeadershipChecked, fmt.Sprintf("checked-%d", i)
 		}
 		if _, err := contender.Of(e.kind); err != nil {
 			return err
 		}
 		d.elections = append(d.elections, e)
-		if err := e.start(); err != nil {
+		if err := e.start(ctx); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/fault"
+	"github.com/leadership-go/leadership/e2e/internal/loopback"
 )
 
 // candidates is how many stand in each election.
@@ -20,6 +21,7 @@ const candidates = 3
 type seat struct {
 	index int
 	links fault.Links
+	door  string // the address that a session check looks at
 	proc  *process
 	life  int // of proc, in the order of the election's processes
 }
@@ -42,10 +44,22 @@ type election struct {
 
 func (e *election) key() string { return contender.Key(e.name) }
 
-func (e *election) ours() bool { return e.kind == contender.Leadership }
+func (e *election) ours() bool { return ours(e.kind) }
+
+// ours says that contenders of that kind are of this library.
+func ours(kind string) bool {
+	return kind == contender.Leadership || kind == contender.LeadershipChecked
+}
+
+func (e *election) checked() bool { return e.kind == contender.LeadershipChecked }
+
+// suits reports whether that can befall the election.
+func (e *election) suits(k Kind) bool {
+	return (e.ours() || !k.orders()) && (e.checked() || !k.checks())
+}
 
 // start starts the candidates.
-func (e *election) start() error {
+func (e *election) start(ctx context.Context) error {
 	e.began = now()
 	for i := range candidates {
 		targets := e.store.Addrs()
@@ -58,6 +72,11 @@ func (e *election) start() error {
 		}
 		s := &seat{index: i, links: links}
 		e.seats = append(e.seats, s)
+		if e.checked() {
+			if s.door, err = door(ctx); err != nil {
+				return err
+			}
+		}
 		if err := e.fill(s); err != nil {
 			return err
 		}
@@ -65,15 +84,29 @@ func (e *election) start() error {
 	return nil
 }
 
+// door is an address that is free, and that no outgoing connection takes while nobody listens there.
+func door(ctx context.Context) (string, error) {
+	ports, err := loopback.FreePorts(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("127.0.0.1:%d", ports[0]), nil
+}
+
 // fill starts a process in a seat.
 func (e *election) fill(s *seat) (err error) {
-	id := fmt.Sprintf("%s-%c%d", e.name, 'a'+s.index, len(e.procs))
-	s.proc, err = launch(order{
-		Kind: e.kind, Sheet: filepath.Join(e.dir, id),
+	process := fmt.Sprintf("%s-%c%d", e.name, 'a'+s.index, len(e.procs))
+	o := order{
+		Kind: e.kind, Sheet: filepath.Join(e.dir, process),
 		Stand: contender.Options{
-			Store: e.store.Name(), Addrs: s.links.Addrs(), Election: e.name, ID: id, TTL: e.TTL, TakeoverDelay: e.takeover, Log: e.logOf(id), Work: true,
+			Store: e.store.Name(), Addrs: s.links.Addrs(), Election: e.name, ID: process, Process: process, Door: s.door, TTL: e.TTL,
+			TakeoverDelay: e.takeover, Log: e.logOf(process), Work: true,
 		},
-	})
+	}
+	if e.ours() { // as an instance that is started again has the same ID, and the same port
+		o.Stand.ID = e.idOf(s)
+	}
+	s.proc, err = launch(o)
 	if err != nil {
 		return err
 	}
@@ -82,12 +115,20 @@ func (e *election) fill(s *seat) (err error) {
 	return nil
 }
 
-// lockDelay is how long the store withholds the key of a session that expired: Consul's default, unless ours, which needs none.
+// idOf is the ID of our candidates in a seat.
+func (e *election) idOf(s *seat) string { return fmt.Sprintf("%s-%c", e.name, 'a'+s.index) }
+
+// lockDelay is how long the store withholds the key of a session that ended while it held it: Consul's default, unless ours, which need none without
+// a check, and otherwise that of one TTL.
 func (e *election) lockDelay() time.Duration {
-	if e.kind == contender.ConsulLock {
+	switch e.kind {
+	case contender.ConsulLock:
 		return 15 * time.Second
+	case contender.LeadershipChecked:
+		return e.TTL
+	default:
+		return 0
 	}
-	return 0
 }
 
 // leaders are the seats of those who believe, who began last being the first.
@@ -171,13 +212,13 @@ func (e *election) between(least, most float64) time.Duration {
 	return time.Duration((least + (most-least)*e.rng.Float64()) * float64(e.TTL))
 }
 
-// deal is the next kind of fault: all come equally often.
+// deal is the next kind of what befalls the election: all that suit it come equally often.
 func (e *election) deal() Kind {
 	if len(e.deck) == 0 {
-		e.deck = slices.Clone(e.Kinds)
+		e.deck = slices.DeleteFunc(slices.Clone(e.Kinds), func(k Kind) bool { return !e.suits(k) })
 		e.rng.Shuffle(len(e.deck), func(i, j int) { e.deck[i], e.deck[j] = e.deck[j], e.deck[i] })
-		if !e.ours() && len(e.faults) == 0 {
-			e.deck = append([]Kind{CutThenDelete, DeleteKey, HalfOpenUp}, e.deck...) // what shows soon whether the drill sees two leaders
+		if len(e.faults) == 0 {
+			e.deck = append(e.opening(), e.deck...)
 		}
 	}
 	kind := e.deck[0]
@@ -185,7 +226,19 @@ func (e *election) deal() Kind {
 	return kind
 }
 
-// suffer has one fault befall the election after the other, until the given instant.
+// opening comes before all else, so that a short drill does not leave it out.
+func (e *election) opening() []Kind {
+	switch {
+	case e.checked():
+		return []Kind{CutThenCheck}
+	case e.ours():
+		return []Kind{ToldTransfer}
+	default:
+		return []Kind{CutThenDelete, DeleteKey, HalfOpenUp} // what shows soon whether the drill sees two leaders
+	}
+}
+
+// suffer has one thing befall the election after the other, until the given instant.
 func (e *election) suffer(ctx context.Context, until Instant) error {
 	for {
 		if _, err := e.settle(ctx, until); err != nil {

@@ -43,6 +43,17 @@ type Wake struct {
 	Led bool
 }
 
+// Order is a command that a candidate was given.
+type Order struct {
+	Command
+	// Heir is the life that a transfer is to, where nothing keeps that one from leading; otherwise, and of other commands, -1.
+	Heir int
+	// Began is right before it was carried out, 0 if it never came to that; Returned is right after, 0 if that did not end.
+	Began, Returned Instant
+	// Answer is what came of it.
+	Answer Answer
+}
+
 // Life is one process of one candidate.
 type Life struct {
 	// Candidate is who it was.
@@ -55,6 +66,10 @@ type Life struct {
 	Told bool
 	// Wakes are when it was found to have been stopped.
 	Wakes []Wake
+	// Orders are what it was told to do, in order.
+	Orders []Order
+	// Said is the end of what it wrote: what came of the orders that it did not carry out, line by line.
+	Said string
 	// Breach is how its messages broke the grammar first; "" if they did not.
 	Breach string
 	// Killed is when it was killed; 0 if it was closed in order.

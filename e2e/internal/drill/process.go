@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,8 @@ type process struct {
 	sheet     *sheet
 	unmap     func() error
 	cmd       *exec.Cmd
-	stdin     io.Closer
+	stdin     io.WriteCloser
+	orders    []Order // as they were sent
 	output    *tail
 	gone      chan struct{} // closed when it has ended
 	err       error         // how; valid after gone
@@ -39,7 +41,7 @@ func launch(o order) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{candidate: o.Stand.ID, output: new(tail), gone: make(chan struct{})}
+	p := &process{candidate: o.Stand.Process, output: new(tail), gone: make(chan struct{})}
 	if p.sheet, p.unmap, err = openSheet(o.Sheet); err != nil {
 		return nil, err
 	}
@@ -69,6 +71,18 @@ func launch(o order) (*process, error) {
 	}
 	return p, nil
 }
+
+// tell has the candidate carry out c, sooner or later.
+func (p *process) tell(c Command, heir int) error {
+	if _, err := io.WriteString(p.stdin, c.String()+"\n"); err != nil {
+		return fmt.Errorf("tell %s %q: %w", p.candidate, c, err)
+	}
+	p.orders = append(p.orders, Order{Command: c, Heir: heir})
+	return nil
+}
+
+// obeyed reports that it has answered everything that it was told.
+func (p *process) obeyed() bool { return p.sheet.answered.Load() == uint64(len(p.orders)) }
 
 // freeze stops the process and waits until it stands still.
 func (p *process) freeze() error {
@@ -128,6 +142,8 @@ func (p *process) believes() (Term, bool) {
 func (p *process) life() Life {
 	life := p.sheet.read()
 	life.Candidate, life.Killed = p.candidate, p.killed
+	life.Said = p.output.String()
+	life.Orders = joined(p.orders, life.Orders)
 	if p.killed != 0 || !p.ended() || p.err == nil {
 		return life
 	}
@@ -136,6 +152,17 @@ func (p *process) life() Life {
 		life.Failure = fmt.Sprintf("%v: %s", p.err, p.output)
 	}
 	return life
+}
+
+// joined are the orders that were sent, with what the candidate noted about them.
+func joined(sent, noted []Order) []Order {
+	all := slices.Clone(sent)
+	for i, o := range noted {
+		if i < len(all) {
+			all[i].Began, all[i].Returned, all[i].Answer = o.Began, o.Returned, o.Answer
+		}
+	}
+	return all
 }
 
 // footprint is what it takes now.

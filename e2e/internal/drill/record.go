@@ -8,10 +8,11 @@ import (
 
 // How much one process can note. What is unused takes no room on the disk.
 const (
-	maxTerms = 1 << 13
-	maxEdges = 1 << 14
-	maxWakes = 1 << 12
-	maxText  = 512
+	maxTerms  = 1 << 13
+	maxEdges  = 1 << 14
+	maxWakes  = 1 << 12
+	maxOrders = 1 << 12
+	maxText   = 512
 )
 
 // sheet is the file in which a candidate notes what it believes. One process writes and another reads, at any time: every word is
@@ -30,6 +31,9 @@ type sheet struct {
 	term [maxTerms]struct{ token, first, last, over atomic.Uint64 }
 	edge [maxEdges]struct{ elected, token, at atomic.Uint64 }
 	wake [maxWakes]struct{ slept, woke, led atomic.Uint64 }
+
+	orders, answered atomic.Uint64 // how many were taken, and how many of these answered
+	order            [maxOrders]struct{ taken, answered, answer atomic.Uint64 }
 }
 
 // next is the row after those that are complete.
@@ -84,6 +88,27 @@ func (s *sheet) addWake(w Wake) {
 	s.wakes.Store(i + 1)
 }
 
+// take notes that the next command is about to be carried out.
+func (s *sheet) take(at Instant) {
+	i, ok := s.next(&s.orders, maxOrders)
+	if !ok {
+		return
+	}
+	s.order[i].taken.Store(uint64(at))
+	s.orders.Store(i + 1)
+}
+
+// answer notes what came of it.
+func (s *sheet) answer(at Instant, a Answer) {
+	i := s.answered.Load()
+	if i == s.orders.Load() { // there was no room for it
+		return
+	}
+	s.order[i].answered.Store(uint64(at))
+	s.order[i].answer.Store(uint64(a))
+	s.answered.Store(i + 1)
+}
+
 func flag(b bool) uint64 {
 	if b {
 		return 1
@@ -116,6 +141,15 @@ func (s *sheet) read() Life {
 	for i := range s.wakes.Load() {
 		row := &s.wake[i]
 		life.Wakes = append(life.Wakes, Wake{Instant(row.slept.Load()), Instant(row.woke.Load()), row.led.Load() == 1})
+	}
+	answered := s.answered.Load() // first: what is answered was taken
+	for i := range s.orders.Load() {
+		row := &s.order[i]
+		o := Order{Began: Instant(row.taken.Load())}
+		if i < answered {
+			o.Returned, o.Answer = Instant(row.answered.Load()), Answer(row.answer.Load())
+		}
+		life.Orders = append(life.Orders, o)
 	}
 	var breach bytes.Buffer
 	for i := range s.breached.Load() {

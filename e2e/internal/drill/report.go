@@ -19,11 +19,11 @@ type total struct {
 	problems                  []string
 }
 
-// sum checks the elections of one kind of contender.
-func (r Result) sum(kind string) total {
+// sum checks the elections of some kinds of contenders.
+func (r Result) sum(counts func(kind string) bool) total {
 	t := total{byKind: make(map[Kind]int)}
 	for _, e := range r.Elections {
-		if e.Kind != kind {
+		if !counts(e.Kind) {
 			continue
 		}
 		f := e.History.Check(e.Rules)
@@ -44,6 +44,14 @@ func (r Result) sum(kind string) total {
 		t.TooLong += f.TooLong
 		t.Led += f.Led
 		t.Span += f.Span
+		t.Orders += f.Orders
+		t.Done += f.Done
+		t.Refused += f.Refused
+		t.Failed += f.Failed
+		t.Disobeyed += f.Disobeyed
+		for _, o := range f.Unsure {
+			t.Unsure = append(t.Unsure, e.Name+": "+o)
+		}
 		t.Unconfirmed += f.Unconfirmed
 		t.Samples += f.Samples
 		t.Apart = max(t.Apart, f.Apart)
@@ -66,55 +74,60 @@ func (r Result) sum(kind string) total {
 }
 
 // Violations tell what our candidates did wrong, one line each.
-func (r Result) Violations() []string { return r.sum(contender.Leadership).problems }
+func (r Result) Violations() []string { return r.sum(ours).problems }
 
 // Print prints the figures and requires what is promised.
 func (r Result) Print(p *figures.Printer) {
 	name := func(what string) string { return r.Store + ".faults." + what }
-	ours := r.sum(contender.Leadership)
+	all := r.sum(ours)
 	p.Count(name("seed"), int(r.Seed))
 	p.Seconds(name("ttl"), r.TTL)
-	p.Count(name("elections"), ours.elections)
-	p.Count(name("candidates"), ours.elections*candidates)
-	p.Count(name("faults"), ours.faults)
+	p.Count(name("elections"), all.elections)
+	p.Count(name("candidates"), all.elections*candidates)
+	p.Count(name("faults"), all.faults)
+	p.Count(name("elections.checked"), r.checked())
 	for _, kind := range Kinds() {
-		p.Count(name("kind."+slug(kind)), ours.byKind[kind])
+		if kind.checks() && r.checked() == 0 {
+			continue
+		}
+		p.Count(name("kind."+slug(kind)), all.byKind[kind])
 	}
-	p.Count(name("terms"), ours.Terms)
-	p.Count(name("overlaps"), ours.Overlaps)
-	p.Seconds(name("overlap.max"), ours.Worst)
-	p.Count(name("tokens.regressed"), ours.Regressions)
-	p.Count(name("edges.lost"), ours.Lost)
-	p.Count(name("edges.reordered"), ours.Reordered)
-	p.Count(name("edges.doubled"), ours.Doubled)
-	p.Count(name("edges.early"), ours.ToldEarly)
-	p.Count(name("wakes"), ours.Wakes)
-	p.Count(name("wakes.believed"), ours.Asleep)
-	r.printWindows(p, ours.Windows)
-	gaps := figures.Durations(ours.Leaderless)
+	p.Count(name("terms"), all.Terms)
+	p.Count(name("overlaps"), all.Overlaps)
+	p.Seconds(name("overlap.max"), all.Worst)
+	p.Count(name("tokens.regressed"), all.Regressions)
+	p.Count(name("edges.lost"), all.Lost)
+	p.Count(name("edges.reordered"), all.Reordered)
+	p.Count(name("edges.doubled"), all.Doubled)
+	p.Count(name("edges.early"), all.ToldEarly)
+	p.Count(name("wakes"), all.Wakes)
+	p.Count(name("wakes.believed"), all.Asleep)
+	r.printOrders(p, all)
+	r.printWindows(p, all.Windows)
+	gaps := figures.Durations(all.Leaderless)
 	p.Seconds(name("recovery.p50"), gaps.Quantile(0.5))
 	p.Seconds(name("recovery.p99"), gaps.Quantile(0.99))
 	p.Seconds(name("recovery.max"), gaps.Max())
 	p.Seconds(name("recovery.bound"), r.bound())
-	p.Count(name("recovery.late"), ours.TooLong)
-	p.Count(name("led.permille"), int(1000*ours.Led/max(ours.Span, 1)))
-	p.Count(name("samples"), ours.Samples)
-	p.Count(name("samples.interrupted"), ours.Interrupted)
-	p.Seconds(name("samples.apart.max"), ours.Apart)
+	p.Count(name("recovery.late"), all.TooLong)
+	p.Count(name("led.permille"), int(1000*all.Led/max(all.Span, 1)))
+	p.Count(name("samples"), all.Samples)
+	p.Count(name("samples.interrupted"), all.Interrupted)
+	p.Seconds(name("samples.apart.max"), all.Apart)
 	printFootprint(p, name("start."), most(r.First))
 	printFootprint(p, name("end."), most(r.Last))
 	r.printWrites(p)
-	for _, problem := range ours.problems {
+	for _, problem := range all.problems {
 		p.Require(false, "%s: seed %d: %s", r.Store, r.Seed, problem)
 	}
-	p.Count(name("closes.unconfirmed"), ours.Unconfirmed)
+	p.Count(name("closes.unconfirmed"), all.Unconfirmed)
 	first, last := most(r.First).Goroutines, most(r.Last).Goroutines
 	p.Require(last <= first+10, "%s: a candidate has %d goroutines at the end, and had %d", r.Store, last, first)
-	p.Require(ours.Terms > ours.elections && ours.Samples > 0, "%s: nothing happened", r.Store)
+	p.Require(all.Terms > all.elections && all.Samples > 0, "%s: nothing happened", r.Store)
 	if r.Peers == 0 {
 		return
 	}
-	theirs := r.sum(contender.Peer(r.Store))
+	theirs := r.sum(func(kind string) bool { return kind == contender.Peer(r.Store) })
 	p.Count(name("peers.faults"), theirs.faults)
 	p.Count(name("peers.terms"), theirs.Terms)
 	p.Count(name("peers.overlaps"), theirs.Overlaps)
@@ -123,6 +136,48 @@ func (r Result) Print(p *figures.Printer) {
 	p.Count(name("peers.replaced"), theirs.purged)
 	p.Require(theirs.Overlaps > 0, "%s: the peers never had two leaders, so the drill is blind", r.Store)
 }
+
+// checked is how many elections have sessions with a check.
+func (r Result) checked() int {
+	n := 0
+	for _, e := range r.Elections {
+		if e.Kind == contender.LeadershipChecked {
+			n++
+		}
+	}
+	return n
+}
+
+// handovers are how long it took from when a leader was told until another one led, of the handovers of one kind.
+func (r Result) handovers(kind Kind) figures.Durations {
+	return r.side(kind, func(e Election) bool { return ours(e.Kind) }).successor
+}
+
+// printOrders prints what became of what our candidates were told. Half of all handovers must take less than a wait for any session.
+func (r Result) printOrders(p *figures.Printer, all total) {
+	name := func(what string) string { return r.Store + ".faults.orders" + what }
+	p.Count(name(""), all.Orders)
+	p.Count(name(".done"), all.Done)
+	p.Count(name(".refused"), all.Refused)
+	p.Count(name(".failed"), all.Failed)
+	p.Count(name(".failed.calm"), len(all.Unsure))
+	p.Count(name(".disobeyed"), all.Disobeyed)
+	p.Require(all.Orders < fewOrders || all.Done > 0, "%s: none of %d orders was carried out", r.Store, all.Orders)
+	for _, kind := range []Kind{ToldResign, ToldTransfer} {
+		took := r.handovers(kind)
+		p.Seconds(name("."+slug(kind)+".p50"), took.Quantile(0.5))
+		p.Seconds(name("."+slug(kind)+".max"), took.Max())
+		if len(took) >= fewHandovers {
+			p.Require(took.Quantile(0.5) < r.TTL/4, "%s: %q takes %v", r.Store, kind, took.Quantile(0.5))
+		}
+	}
+}
+
+// fewOrders may all be refused: an heir that has just resigned does not stand.
+const fewOrders = 10
+
+// fewHandovers are too few to say how long most take: who waits may have resigned just before.
+const fewHandovers = 5
 
 // bound is the one without a fault of the store.
 func (r Result) bound() time.Duration {
@@ -201,7 +256,7 @@ func (r Result) side(kind Kind, counts func(Election) bool) side {
 				s.successor = append(s.successor, o.Successor)
 			}
 			switch {
-			case kind == Kill: // the dead notice nothing
+			case kind == Kill || kind == ResignThenKill: // the dead notice nothing
 			case o.Noticed:
 				s.notice = append(s.notice, o.Notice)
 			case o.Succeeded:
@@ -236,27 +291,47 @@ func spread(d figures.Durations) string {
 	return seconds(d.Quantile(0.5)) + "/" + seconds(d.Max())
 }
 
-// Table compares, fault by fault, what befell leaders. Times are seconds, the median and the most; a leader that kept its term noticed nothing and
-// has no successor.
+// Table compares, kind by kind, what befell leaders. Times are seconds, the median and the most; a leader that kept its term noticed nothing and
+// has no successor. Below it stand the orders that the store did not confirm although nothing was broken.
 func (r Result) Table(out io.Writer) error {
 	peer := contender.Peer(r.Store)
-	ours := func(delayed bool) func(Election) bool {
-		return func(e Election) bool { return e.Kind == contender.Leadership && e.Rules.HandsOver != delayed }
+	without := func(delayed bool) func(Election) bool {
+		return func(e Election) bool { return e.Kind == contender.Leadership && e.Delayed == delayed }
 	}
+	checked := r.checked() > 0
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	head := strings.Repeat("n\toverlap\tnotice\tsuccessor\t", 3)
-	_, _ = fmt.Fprintf(w, "%s, TTL %v\t%s\t\t\t\tleadership\t\t\t\twith TakeoverDelay\t\t\t\t\n", r.Store, r.TTL, peer)
-	_, _ = fmt.Fprintf(w, "fault of a leader\t%s\n", head)
+	sides := []string{peer, contender.Leadership, "with TakeoverDelay"}
+	if checked {
+		sides = append(sides, "with a session check")
+	}
+	_, _ = fmt.Fprintf(w, "%s, TTL %v\t%s\t\t\t\t\n", r.Store, r.TTL, strings.Join(sides, "\t\t\t\t"))
+	_, _ = fmt.Fprintf(w, "what befell a leader\t%s\n", strings.Repeat("n\toverlap\tnotice\tsuccessor\t", len(sides)))
 	for _, kind := range Kinds() {
 		theirs := r.side(kind, func(e Election) bool { return e.Kind == peer })
-		plain, delayed := r.side(kind, ours(false)), r.side(kind, ours(true))
-		if theirs.n+plain.n+delayed.n == 0 {
+		plain, delayed := r.side(kind, without(false)), r.side(kind, without(true))
+		watched := r.side(kind, func(e Election) bool { return e.Kind == contender.LeadershipChecked })
+		if theirs.n+plain.n+delayed.n+watched.n == 0 {
 			continue
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s%s%s\n", kind, theirs.columns(), plain.columns(), delayed.columns())
+		columns := theirs.columns() + plain.columns() + delayed.columns()
+		if checked {
+			columns += watched.columns()
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", kind, columns)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, o := range r.sum(ours).Unsure {
+		if _, err := fmt.Fprintln(out, "not confirmed although nothing was broken:", o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Counted is how many faults befell our elections and the store.
-func (r Result) Counted() int { return r.sum(contender.Leadership).faults }
+func (r Result) Counted() int { return r.sum(ours).faults }
+
+// CountedOf is how many of one kind did.
+func (r Result) CountedOf(kind Kind) int { return r.sum(ours).byKind[kind] }

@@ -86,7 +86,7 @@ func (r Result) printWrites(p *figures.Printer) {
 	var t fenced.Report
 	linearizable := true
 	for _, e := range r.Elections {
-		if e.Kind != contender.Leadership {
+		if !ours(e.Kind) {
 			continue
 		}
 		w := e.Writes
