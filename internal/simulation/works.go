@@ -13,6 +13,7 @@ import (
 
 // labour is work that a member leads for, while it runs.
 type labour struct {
+	life *life
 	ctx  context.Context //nolint:containedctx // that of the work
 	term leadership.Term
 	told atomic.Pointer[time.Time] // when its context ended
@@ -27,7 +28,7 @@ func (r *play) lead(l *life) {
 		return
 	}
 	r.working.Go(func() {
-		err := l.member.Lead(context.Background(), func(ctx context.Context, t leadership.Term) error { return r.work(ctx, l.seat, t) })
+		err := l.member.Lead(context.Background(), func(ctx context.Context, t leadership.Term) error { return r.work(ctx, l, t) })
 		if !errors.Is(err, leadership.ErrClosed) {
 			r.referee.fail("Lead of member %d returned %w", l.seat, err)
 		}
@@ -35,16 +36,17 @@ func (r *play) lead(l *life) {
 }
 
 // work waits for its end, which may be its own, and takes a while to return then.
-func (r *play) work(ctx context.Context, number int, t leadership.Term) error {
+func (r *play) work(ctx context.Context, l *life, t leadership.Term) error {
 	rng := rand.New(rand.NewPCG(r.Seed, t.Token()))
-	job := &labour{ctx: ctx, term: t}
+	job := &labour{life: l, ctx: ctx, term: t}
 	stop := context.AfterFunc(ctx, func() { job.told.Store(new(time.Now())) })
 	defer stop()
-	seat := r.referee.seats[number]
-	if !seat.job.CompareAndSwap(nil, job) {
-		r.referee.fail("work of member %d runs twice at once", number)
+	seat := r.referee.seats[l.seat]
+	// The member that sat here before may have been closed while its work overran the drain time.
+	if before := seat.job.Swap(job); before != nil && before.life == l {
+		r.referee.fail("work of member %d runs twice at once", l.seat)
 	}
-	defer seat.job.Store(nil)
+	defer seat.job.CompareAndSwap(job, nil)
 	own := 100 * r.TTL
 	if rng.IntN(4) == 0 {
 		own = chance(rng, 2*r.TTL)
