@@ -15,7 +15,7 @@ func TestCrowd(t *testing.T) {
 			t.Parallel()
 			s := startStore(t, starter, stores.Options{})
 			t.Run("a hundred members for one key have one leader at a time, and hand it over, cut off or not", func(t *testing.T) {
-				r, err := crowd.Run(soon(t), s, crowd.Options{Members: 100, Chain: 10, TTL: 5 * time.Second, Idle: 2 * time.Second, Rest: 100 * time.Millisecond})
+				r, err := crowd.Run(soon(t), s, crowd.Options{Members: 100, Chain: 10, TTL: 5 * time.Second, Idle: 3 * time.Second, Rest: 100 * time.Millisecond})
 				if err != nil {
 					t.Fatal(err)
 				}
