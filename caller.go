@@ -154,7 +154,7 @@ func (c *caller) release(ctx context.Context, r request, session Session, campai
 const mostWay = 20 * time.Millisecond
 
 // makeWay waits for d. Nobody waits for the end of a session whose key has been given back, but the store would carry that out before what the
-// successor asks for, which takes a handover a fifth longer (make figures-election).
+// successor asks for.
 func makeWay(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -31,7 +31,7 @@ type clock struct {
 }
 
 // readBoot is [bootClock], except in tests in virtual time, which the system knows nothing of.
-var readBoot = bootClock //nolint:gochecknoglobals // whoever asks a term has no other way to it
+var readBoot = bootClock //nolint:gochecknoglobals // set before any test, and by nothing else
 
 func newClock() *clock { return &clock{start: time.Now(), boot: readBoot()} }
 

@@ -37,18 +37,23 @@ func TestEtcdTransferOfAnAttachedSessionPastOthersShows(t *testing.T) {
 	}
 }
 
+// etcdLine has four sessions stand, one after the other.
+func etcdLine(t *testing.T, store *etcdStore, key string) (leader, next, ahead, slow leadership.Session) {
+	t.Helper()
+	var line [4]leadership.Session
+	for i := range line {
+		_, line[i] = store.candidate(t, time.Minute)
+		etcdCampaign(t, line[i], key)
+	}
+	return line[0], line[1], line[2], line[3]
+}
+
 // The one right ahead withdraws, the leader resigns, the next one leads and loses its key to an operator, all before a slow waiter looks again: it must not
 // take the resignation of the one before for that of the last holder, who may believe.
 func TestEtcdResignationOfAnEarlierHolderIsNotThatOfTheLast(t *testing.T) {
 	t.Parallel()
 	store := startEtcd(t, etcdserver.Options{})
-	_, leader := store.candidate(t, time.Minute)
-	_, next := store.candidate(t, time.Minute)
-	_, ahead := store.candidate(t, time.Minute)
-	_, slow := store.candidate(t, time.Minute)
-	etcdLead(t, leader, "earlier")
-	etcdCampaign(t, next, "earlier")
-	etcdCampaign(t, ahead, "earlier")
+	leader, next, ahead, slow := etcdLine(t, store, "earlier")
 	seen := etcdCampaign(t, slow, "earlier")
 	if err := ahead.Resign(etcdSoon(t), "earlier", nil); err != nil {
 		t.Fatal(err)
@@ -72,13 +77,7 @@ func TestEtcdResignationOfAnEarlierHolderIsNotThatOfTheLast(t *testing.T) {
 func TestEtcdWhoWithdrewIsNotTakenForTheLastHolder(t *testing.T) {
 	t.Parallel()
 	store := startEtcd(t, etcdserver.Options{})
-	_, leader := store.candidate(t, time.Minute)
-	_, next := store.candidate(t, time.Minute)
-	_, ahead := store.candidate(t, time.Minute)
-	_, slow := store.candidate(t, time.Minute)
-	etcdLead(t, leader, "withdrew")
-	etcdCampaign(t, next, "withdrew")
-	etcdCampaign(t, ahead, "withdrew")
+	leader, next, ahead, slow := etcdLine(t, store, "withdrew")
 	seen := etcdCampaign(t, slow, "withdrew")
 	for _, s := range []leadership.Session{ahead, next} {
 		if err := s.Close(etcdSoon(t)); err != nil {

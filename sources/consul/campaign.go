@@ -44,7 +44,7 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (leade
 		}
 		o, verdict, err := s.take(ctx, key, value, state, o)
 		if err == nil && (seized || o.Holder.Session == s.id) {
-			s.seized(key, o.Holder.Session == s.id)
+			s.seized(key, o.Holder.Session == s.id || verdict == verdictDelayed)
 		}
 		switch {
 		case err != nil:

@@ -10,7 +10,7 @@ import "time"
 type chance struct {
 	state keyState
 	at    time.Time // zero: nothing was shown
-	late  bool      // somebody else was faster the last time
+	late  bool      // somebody else was faster the last time, not a lock-delay
 }
 
 // freshFor is for how long it is worth trying.

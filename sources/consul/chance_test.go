@@ -73,3 +73,26 @@ func TestWhoSawTheKeyFreeTakesItWithoutReadingItAgain(t *testing.T) {
 		}
 	})
 }
+
+// A lock-delay is nobody's being faster: at the next handover the member takes the key without reading it.
+func TestWhoMetALockDelayWasNotTooLate(t *testing.T) {
+	free := found(9, api.KVPair{ModifyIndex: 9, Value: voteOf(idTwo)})
+	signed := found(12, api.KVPair{ModifyIndex: 12, Value: voteOf("")})
+	b, a := with(t, map[string][]answer{
+		"get":  {free, signed},
+		"txn":  {rolledBack(&api.TxnError{OpIndex: 1, What: `failed to lock key "services/app/leader" due to lock delay`}), committed(api.KVPair{ModifyIndex: 13})},
+		"info": {live(idOne, "10s")},
+	})
+	s := ours(b)
+	for _, leads := range []bool{false, true} {
+		if err := s.Watch(t.Context(), key, leadership.Observation{Holder: held.Holder, Revision: 7}); err != nil {
+			t.Fatal(err)
+		}
+		if o, err := s.Campaign(t.Context(), key, voteOf(idOne)); err != nil || (o.Holder.Session == idOne) != leads {
+			t.Errorf("%+v, %v", o, err)
+		}
+	}
+	if got, want := a.kinds(), "get txn info get txn"; got != want {
+		t.Errorf("requests: %s; want %s", got, want)
+	}
+}
