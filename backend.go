@@ -28,6 +28,9 @@ import (
 //  7. A refused read MUST be an error, never "nobody leads".
 //  8. No method may read the clock into a result: deadlines are computed by the
 //     caller from the instant before the call.
+//  9. A holding MUST leave a trace that is not the key: an operator who deletes the key takes it from a session that lives on, and whose member may be
+//     cut off and believe. To the session that holds the key, [Observation.Earlier] MUST name each other session that held it before, lives on, and has not given it
+//     back since, also where nobody but that session had ever looked at the key. A trace goes with Resign, with Transfer, and with its session.
 type Backend interface {
 	// Open creates a session that lives for ttl unless renewed. The store may grant a longer TTL.
 	Open(ctx context.Context, ttl time.Duration) (Session, error)
@@ -93,9 +96,9 @@ type Observation struct {
 	// Resigned says that the holder before this one is known to have given the key back by itself:
 	// nobody can still believe in an earlier term. False when the store can't tell.
 	Resigned bool
-	// Previous is the session that held the key last, where the store still shows it although
-	// that one holds it no more; "" otherwise. It may live on and believe: see [Backend.Lifetime].
-	Previous string
+	// Earlier are sessions that held the key before and of which nothing says that they believe no more: see [Backend.Lifetime]. To the session
+	// that holds the key rule 9 says which they are; to others they need not be told.
+	Earlier []string
 	// Delayed says that nobody holds the key and that the store does not give it
 	// out yet (Consul's lock-delay). No watch reports the end of it.
 	Delayed bool

@@ -247,10 +247,13 @@ func (m *machine) read(r reply, sent instant) {
 	}
 	mine := holder.Session == m.session && m.session != "" && (m.phase != phaseLeading || holder.Token == m.token)
 	switch {
+	case mine && m.phase == phaseClaiming && holder.Token != m.token: // another holding: only who stands is told who held the key before that
+		m.succeed(r.op)
+		m.phase, m.holds, m.stale = phaseStanding, false, true
 	case mine:
 		m.succeed(r.op)
 		m.holds, m.proved = true, sent
-		if m.phase == phaseStanding || holder.Token != m.token {
+		if m.phase == phaseStanding {
 			m.claim(before)
 		}
 		m.prove()
@@ -311,7 +314,9 @@ func (m *machine) suspect(session string) {
 func (m *machine) claim(before Holder) {
 	m.phase, m.token, m.waited = phaseClaiming, m.seen.Holder.Token, false
 	m.suspect(before.Session)
-	m.suspect(m.seen.Previous)
+	for _, earlier := range m.seen.Earlier {
+		m.suspect(earlier)
+	}
 	m.takeoverAt = m.now.after(m.takeover)
 	m.notBefore[opLifetime] = instant{}
 	if m.seen.Resigned {

@@ -42,7 +42,7 @@ func TestStepLeaving(t *testing.T) {
 		}},
 		{"who has not believed yet leaves no sign of a resignation", nil, func(d *script) {
 			d.opened("s1")
-			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Previous: "s0"}})
+			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Earlier: []string{"s0"}}})
 			d.resign()
 			if d.open[opRelease].sign {
 				d.t.Error("it left one")

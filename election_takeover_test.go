@@ -107,7 +107,7 @@ func TestStepTakeover(t *testing.T) {
 		}},
 		{"the session that the store names as the last holder is waited for, too", nil, func(d *script) {
 			d.opened("s1")
-			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Previous: "s0"}})
+			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Earlier: []string{"s0"}}})
 			d.expect()
 			d.answer(opLifetime, reply{lifetime: 0})
 			d.expect()

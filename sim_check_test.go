@@ -26,7 +26,7 @@ func (w *world) led(m *simMember, began bool) {
 			continue
 		}
 		older, newer := order(m, other)
-		if !w.handedOver(older, newer) {
+		if !w.handedOver(older) {
 			w.violated("members %d (token %d) and %d (token %d) both believe", older.number, older.s.token, newer.number, newer.s.token)
 		}
 		older.session.fate = fateEnded // who led without knowing of it may resign, which tells others that nobody believes
@@ -50,20 +50,10 @@ func order(a, b *simMember) (older, newer *simMember) {
 	return b, a
 }
 
-// handedOver reports whether an operator took the key from older in a way in which newer could not know that
-// older may still believe: the two cases that the documentation names, each of which a takeover delay covers.
-func (w *world) handedOver(older, newer *simMember) bool {
-	if w.plan.takeover >= w.plan.ttl {
-		return false
-	}
-	switch older.session.fate {
-	case fateEnded:
-		return true
-	case fateDeleted:
-		return newer.saw[older.session.id] < older.session.held
-	case fateNone:
-	}
-	return false
+// handedOver reports whether an operator took the key from older in a way in which nobody could know that older may still believe: the case that the
+// documentation names, which a takeover delay covers.
+func (w *world) handedOver(older *simMember) bool {
+	return older.session.fate == fateEnded && w.plan.takeover < w.plan.ttl
 }
 
 // mustNotBelieve is called when the store takes the key from s by itself, or is asked to by s's own member.

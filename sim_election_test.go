@@ -7,21 +7,37 @@ import (
 
 // simLine is a line of candidates: the oldest one holds the key, as in etcd's elections.
 type simLine struct {
-	store *simStore
-	line  []simPlace
-	token uint64
+	store  *simStore
+	line   []simPlace
+	token  uint64
+	traces simTraces
+}
+
+// simTraces are the sessions that an operator took the key from, the first one first, and that neither gave up nor ended since.
+type simTraces []*simSession
+
+func (t *simTraces) add(s *simSession) { t.remove(s); *t = append(*t, s) }
+
+func (t *simTraces) remove(s *simSession) {
+	*t = slices.DeleteFunc(*t, func(other *simSession) bool { return other == s })
+}
+
+// beside are the names of all but s.
+func (t *simTraces) beside(s *simSession) []string {
+	var names []string
+	for _, other := range *t {
+		if other != s {
+			names = append(names, other.id)
+		}
+	}
+	return names
 }
 
 // simPlace is a candidate in line.
 type simPlace struct {
 	session *simSession
 	token   uint64
-	before  former // of the first one: who held the key right before it, where it was in line by then
-}
-
-type former struct {
-	session  string
-	resigned bool
+	after   bool // of the first one: it was in line when the one before it resigned
 }
 
 func (l *simLine) holder() (*simSession, uint64) {
@@ -52,14 +68,18 @@ func (l *simLine) read(s *simSession) Observation {
 	first := l.line[0]
 	o.Holder = held(first.session.id, first.token)
 	if first.session == s {
-		o.Previous, o.Resigned = first.before.session, first.before.resigned
+		o.Earlier, o.Resigned = l.traces.beside(s), first.after
 	}
 	return o
 }
 
-func (l *simLine) withdraw(s *simSession, sign bool) bool { return l.leave(s, sign) }
+func (l *simLine) withdraw(s *simSession, sign bool) bool {
+	l.traces.remove(s)
+	return l.leave(s, sign)
+}
 
 func (l *simLine) ended(s *simSession) {
+	l.traces.remove(s)
 	if l.leave(s, false) {
 		l.store.touch()
 	}
@@ -72,7 +92,7 @@ func (l *simLine) transfer(s, heir *simSession, sign bool) bool {
 		return false
 	}
 	l.line = slices.Delete(l.line, 0, at)
-	l.line[0].before = former{s.id, sign}
+	l.line[0].after = sign
 	return true
 }
 
@@ -85,13 +105,14 @@ func (l *simLine) leave(s *simSession, sign bool) bool {
 	}
 	l.line = slices.Delete(l.line, at, at+1)
 	if at == 0 && len(l.line) > 0 {
-		l.line[0].before = former{s.id, sign}
+		l.line[0].after = sign
 	}
 	return true
 }
 
 func (l *simLine) deleted() {
 	if len(l.line) > 0 {
+		l.traces.add(l.line[0].session)
 		l.leave(l.line[0].session, false)
 		l.store.touch()
 	}
@@ -110,8 +131,9 @@ type simKey struct {
 	named  string // the session of the vote that is left in it
 	signed bool   // it is the sign of a leader that resigned
 	signer *simSession
-	before former // the two as the owner found them
+	found  Observation // the two as the owner found them
 	closed time.Duration
+	traces simTraces
 }
 
 func (k *simKey) holder() (*simSession, uint64) { return k.owner, k.token }
@@ -130,29 +152,41 @@ func (k *simKey) stand(s *simSession) (Observation, error) {
 		o.Delayed = true
 		return o, nil
 	}
-	k.before, k.owner, k.named, k.signed = former{k.named, k.signed}, s, "", false
+	k.found, k.owner, k.named, k.signed = k.left(), s, "", false
 	k.index++
 	k.token = k.index
 	k.write()
 	return k.read(s), nil
 }
 
-// read shows the token to the holder alone: others see the index, which any write moves.
-func (k *simKey) read(s *simSession) Observation {
-	o := Observation{Revision: k.store.revision}
-	switch k.owner {
-	case nil:
-		o.Previous, o.Resigned = k.named, k.signed
-	case s:
-		o.Holder = held(s.id, k.token)
-		o.Previous, o.Resigned = k.before.session, k.before.resigned
-	default:
-		o.Holder = held(k.owner.id, k.index)
+// left is what the value says while nobody holds the key.
+func (k *simKey) left() Observation {
+	o := Observation{Resigned: k.signed}
+	if k.named != "" {
+		o.Earlier = []string{k.named}
 	}
 	return o
 }
 
+// read shows the token to the holder alone: others see the index, which any write moves.
+func (k *simKey) read(s *simSession) Observation {
+	var o Observation
+	switch k.owner {
+	case nil:
+		o = k.left()
+	case s:
+		o = k.found
+		o.Holder = held(s.id, k.token)
+		o.Earlier = append(k.traces.beside(s), o.Earlier...)
+	default:
+		o.Holder = held(k.owner.id, k.index)
+	}
+	o.Revision = k.store.revision
+	return o
+}
+
 func (k *simKey) withdraw(s *simSession, sign bool) bool {
+	k.traces.remove(s)
 	if k.owner != s {
 		return false
 	}
@@ -166,7 +200,8 @@ func (k *simKey) transfer(s, heir *simSession, sign bool) bool {
 	if k.owner != s || heir == s {
 		return false
 	}
-	k.owner, k.named, k.signed, k.before = heir, "", false, former{"", sign}
+	k.traces.remove(s)
+	k.owner, k.named, k.signed, k.found = heir, "", false, Observation{Resigned: sign}
 	k.index++
 	k.token = k.index
 	return true
@@ -181,6 +216,7 @@ func (k *simKey) swept(s *simSession) {
 }
 
 func (k *simKey) ended(s *simSession) {
+	k.traces.remove(s)
 	if k.owner != s {
 		return
 	}
@@ -190,6 +226,9 @@ func (k *simKey) ended(s *simSession) {
 }
 
 func (k *simKey) deleted() {
+	if k.owner != nil {
+		k.traces.add(k.owner)
+	}
 	k.owner, k.named, k.signed = nil, "", false
 	k.write()
 }

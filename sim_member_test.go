@@ -19,7 +19,6 @@ type simMember struct {
 	session *simSession // the one opened last, as the caller keeps it
 	calls   [opCount]*simCall
 	grammar grammar.Checker
-	saw     map[string]uint64 // by session that a read showed as the holder's, or as the one before: the store's revision then
 	work    simWork
 	spins   int // times in a row that it had to be woken at once
 	closed  bool
@@ -54,7 +53,7 @@ func (m *simMember) start(delay time.Duration) {
 	m.life++
 	life := m.life
 	m.s, m.term, m.session, m.calls, m.waiting = state{}, nil, nil, [opCount]*simCall{}, nil
-	m.grammar, m.saw, m.work, m.closed, m.owed = grammar.Checker{}, map[string]uint64{}, simWork{}, true, 0
+	m.grammar, m.work, m.closed, m.owed = grammar.Checker{}, simWork{}, true, 0
 	m.w.after(delay, func() {
 		if m.life != life {
 			return
@@ -120,12 +119,6 @@ func (m *simMember) step(in input) {
 	seen := in.reply.seen.Holder
 	if heard := in.kind == inReply && m.s.calls[in.reply.op].seq == in.reply.seq && in.reply.err == nil; !heard {
 		seen = Holder{}
-	} else {
-		for _, told := range []string{seen.Session, in.reply.seen.Previous} {
-			if told != "" {
-				m.saw[told] = in.reply.seen.Revision
-			}
-		}
 	}
 	before := m.s.phase
 	var fx effects
@@ -342,7 +335,7 @@ func describeInput(in input) string {
 }
 
 func describeSeen(o Observation) string {
-	return fmt.Sprintf("holder %q token %d resigned %v previous %q delayed %v", o.Holder.Session, o.Holder.Token, o.Resigned, o.Previous, o.Delayed)
+	return fmt.Sprintf("holder %q token %d resigned %v earlier %q delayed %v", o.Holder.Session, o.Holder.Token, o.Resigned, o.Earlier, o.Delayed)
 }
 
 func describePhases(before, after phase) string {

@@ -207,7 +207,9 @@ func (s *simStore) ask(r request, own *simSession, holding uint64, sign bool, an
 		seen, err := s.election.stand(own)
 		answer(reply{seen: seen, err: err})
 	case opObserve:
-		answer(reply{seen: s.election.read(own)})
+		seen := s.election.read(own)
+		seen.Earlier, seen.Resigned = nil, false // that is for who stands
+		answer(reply{seen: seen})
 	case opWatch:
 		if r.seen.Revision != s.revision {
 			answer(reply{})

@@ -5,6 +5,11 @@ key "services/cluster-app/leader" {
   policy = "write"
 }
 
+# To leave a trace of its own beside the key while it holds that, and to read those of earlier holders, of which an operator may have taken the key.
+key_prefix "services/cluster-app/leader/holders/" {
+  policy = "write"
+}
+
 # To make, renew and end its session, which belongs to the node of the agent that the member talks to.
 session "node-1" {
   policy = "write"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -87,6 +88,19 @@ func etcdLead(t *testing.T, s leadership.Session, key string) leadership.Observa
 		t.Fatalf("the key is held by %q, not by %q", o.Holder.Session, s.ID())
 	}
 	return o
+}
+
+// etcdHeld fails the test unless o says of earlier holders whether the last one resigned, and that these may believe.
+func etcdHeld(t *testing.T, o leadership.Observation, resigned bool, earlier ...leadership.Session) {
+	t.Helper()
+	var ids []string
+	for _, s := range earlier {
+		ids = append(ids, s.ID())
+	}
+	slices.Sort(ids)
+	if got := slices.Sorted(slices.Values(o.Earlier)); o.Resigned != resigned || !slices.Equal(got, ids) {
+		t.Errorf("P1: resigned %v, earlier holders %q; want %v, %q", o.Resigned, got, resigned, ids)
+	}
 }
 
 func etcdObserve(t *testing.T, b leadership.Backend, key string) leadership.Observation {

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/etcdserver"
@@ -32,9 +35,7 @@ func TestEtcdTransferOfAnAttachedSessionPastOthersShows(t *testing.T) {
 	if err := etcdReturns(t, watch, "the transfer"); err != nil {
 		t.Fatal(err)
 	}
-	if o := etcdLead(t, heir, "past"); !o.Resigned || o.Previous != leader.ID() {
-		t.Errorf("resigned %v, previous %q; led %q", o.Resigned, o.Previous, leader.ID())
-	}
+	etcdHeld(t, etcdLead(t, heir, "past"), true)
 }
 
 // etcdLine has four sessions stand, one after the other.
@@ -68,9 +69,7 @@ func TestEtcdResignationOfAnEarlierHolderIsNotThatOfTheLast(t *testing.T) {
 	if err := slow.Watch(etcdSoon(t), "earlier", seen); err != nil {
 		t.Fatal(err)
 	}
-	if o := etcdLead(t, slow, "earlier"); o.Resigned || o.Previous != next.ID() {
-		t.Errorf("P1: resigned %v, previous %q; %q led last, %q before", o.Resigned, o.Previous, next.ID(), leader.ID())
-	}
+	etcdHeld(t, etcdLead(t, slow, "earlier"), false, next)
 }
 
 // The leader loses its key to an operator while both who stand next withdraw. It may believe on, and they can't.
@@ -90,7 +89,61 @@ func TestEtcdWhoWithdrewIsNotTakenForTheLastHolder(t *testing.T) {
 	if err := slow.Watch(etcdSoon(t), "withdrew", seen); err != nil {
 		t.Fatal(err)
 	}
-	if o := etcdLead(t, slow, "withdrew"); o.Resigned || o.Previous != leader.ID() {
-		t.Errorf("P1: resigned %v, previous %q; %q led last", o.Resigned, o.Previous, leader.ID())
+	etcdHeld(t, etcdLead(t, slow, "withdrew"), false, leader)
+}
+
+// A session that stands again after an operator deleted its key is no earlier holder to those who stand before it then, if it was a waiter. If it led, it is, even where a request
+// comes late that has it stand again: it may not know yet that it was deposed.
+func TestEtcdWhoStandsAgainAfterADeletion(t *testing.T) {
+	t.Parallel()
+	store := startEtcd(t, etcdserver.Options{})
+	key := "again"
+	deleteOf := func(t *testing.T, s leadership.Session) {
+		t.Helper()
+		if _, err := store.client.Delete(etcdSoon(t), key+"/"+s.ID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leader, next, waiter, last := etcdLine(t, store, key)
+	deleteOf(t, waiter)
+	etcdCampaign(t, waiter, key) // now behind the last one
+	deleteOf(t, leader)
+	etcdCampaign(t, leader, key)
+	etcdHeld(t, etcdLead(t, next, key), false, leader)
+	if err := next.Resign(etcdSoon(t), key, etcdSign()); err != nil {
+		t.Fatal(err)
+	}
+	etcdHeld(t, etcdLead(t, last, key), false, leader) // it has watched nothing that would tell of the resignation
+	if err := leader.Resign(etcdSoon(t), key, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := last.Close(etcdSoon(t)); err != nil {
+		t.Fatal(err)
+	}
+	etcdHeld(t, etcdLead(t, waiter, key), false)
+	for _, s := range []leadership.Session{next, waiter} {
+		if err := s.Resign(etcdSoon(t), key, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := store.client.Get(etcdSoon(t), key, clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	if err != nil || len(left.Kvs) > 1 || len(left.Kvs) == 1 && !strings.HasSuffix(string(left.Kvs[0].Key), "/resigned") {
+		t.Errorf("%v, %v; want nothing, or a sign", left, err)
+	}
+}
+
+// Other clients see candidates below the election's prefix, and nothing else that is not gone with them.
+func TestEtcdTracesAreNoCandidates(t *testing.T) {
+	t.Parallel()
+	store := startEtcd(t, etcdserver.Options{})
+	_, leader := store.candidate(t, time.Minute)
+	etcdLead(t, leader, "plain")
+	below, err := store.client.Get(etcdSoon(t), "plain/", clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	if err != nil || len(below.Kvs) != 1 {
+		t.Errorf("%v, %v; want the candidate's key alone", below, err)
+	}
+	all, err := store.client.Get(etcdSoon(t), "", clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	if err != nil || len(all.Kvs) != 2 || all.Kvs[0].Lease != all.Kvs[1].Lease {
+		t.Errorf("%v, %v; want the candidate's key and its trace, on one lease", all, err)
 	}
 }

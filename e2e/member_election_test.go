@@ -147,7 +147,7 @@ func nothingLeft(t *testing.T, s stores.Store, key string, sessions ...string) {
 			t.Errorf("session %s is left", id)
 		}
 	}
-	if keys := must(s.Keys(soon(t), key))(t); len(keys) > 0 {
+	if keys := must(s.Left(soon(t), key))(t); len(keys) > 0 {
 		t.Errorf("keys are left: %q", keys)
 	}
 }

@@ -23,7 +23,7 @@ func TestMemberLeavesNothing(t *testing.T) {
 			if left := must(s.Sessions(soon(t)))(t); len(left) != len(sessions) {
 				t.Errorf("sessions at the store: %q, before: %q", left, sessions)
 			}
-			if keys := must(s.Keys(soon(t), cfg.Key()))(t); len(keys) > 0 {
+			if keys := must(s.Left(soon(t), cfg.Key()))(t); len(keys) > 0 {
 				t.Errorf("keys at the store: %q", keys)
 			}
 			goleak.VerifyNone(t, before)

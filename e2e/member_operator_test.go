@@ -24,6 +24,7 @@ func TestMemberOperator(t *testing.T) {
 		{"failure 14: a waiter whose session was ended enters again", waiterSessionEnded},
 		{"the leader's value is overwritten by a plain write", valueOverwritten},
 		{"the key of a leader that is cut off is deleted: its successor waits until it believes no more", keyOfCutOffDeleted},
+		{"the key of a leader that is cut off is deleted, and only then another member comes: it waits all the same", keyOfCutOffDeletedUnseen},
 		{"the session of a leader that is cut off is ended: with a takeover delay nobody else believes meanwhile", sessionOfCutOffEnded},
 	})
 }
@@ -188,6 +189,23 @@ func keyOfCutOffDeleted(t *testing.T, s stores.Store) {
 		t.Fatal(err)
 	}
 	notBoth(t, a, b, first)
+}
+
+// P1: nobody has ever seen the leader whose key is deleted. Its trace tells of it.
+func keyOfCutOffDeletedUnseen(t *testing.T, s stores.Store) {
+	cfg := newElection(shortTTL)
+	link := newLink(t, s)
+	a := enterRecorded(t, s, cfg, "a", link.Addr())
+	t.Cleanup(link.Close) // before a is closed, so that its farewell fails at once
+	first := a.await(t, leadership.StatusElectedFirst)
+	a.awaitProof(t)
+	if err := link.Cut(fault.Both); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteKey(soon(t), cfg.Key()); err != nil {
+		t.Fatal(err)
+	}
+	notBoth(t, a, enterRecorded(t, s, cfg, "b"), first)
 }
 
 func sessionOfCutOffEnded(t *testing.T, s stores.Store) {

@@ -171,6 +171,7 @@ func TestSecurityConsulLessThanThePolicyIsRefused(t *testing.T) {
 			}
 			return false
 		}, []string{"key:read"}},
+		{"the right to the key, and not to the traces beside it", func(r *consulRule) bool { return r.resource == "key_prefix" }, []string{"campaign", "key:write"}},
 		{"no right to make sessions", func(r *consulRule) bool { return r.resource == "session" }, []string{"create session", "session:write"}},
 		{"the right to make sessions on another node", func(r *consulRule) bool {
 			if r.resource == "session" {

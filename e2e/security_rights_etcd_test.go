@@ -95,6 +95,7 @@ func TestSecurityEtcdLessThanTheRoleIsRefused(t *testing.T) {
 		{"the right to read alone", func(prefix string) []permission { return []permission{{prefix, read}} }},
 		{"the right to write alone", func(prefix string) []permission { return []permission{{prefix, write}} }},
 		{"the right to another election", func(prefix string) []permission { return []permission{{"services/other/leader/", all}} }},
+		{"the right to the candidates' keys, and not to the traces beside them", func(prefix string) []permission { return []permission{{prefix, all}} }},
 		{"the right to a part of the election's keys", func(prefix string) []permission { return []permission{{prefix + "1", all}} }},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,7 +37,7 @@ type holding struct {
 	createIndex uint64
 	lockIndex   uint64
 	resigned    bool
-	previous    string
+	earlier     []string
 }
 
 func newBackend(agent leadership.ConsulConfig, s settings) (leadership.Backend, error) {
@@ -100,7 +101,7 @@ func (b *backend) newSession(id string, ttl time.Duration, attached bool) *sessi
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ours = id
-	return &session{backend: b, id: id, ttl: ttl, attached: attached, signs: make(map[string]sign), chances: make(map[string]chance)}
+	return &session{backend: b, id: id, ttl: ttl, attached: attached, signs: make(map[string]sign), chances: make(map[string]chance), traces: make(map[string]bool)}
 }
 
 // Observe reads the key through the cluster's leader, which asks a quorum first.
@@ -205,11 +206,16 @@ func (b *backend) observation(state keyState) leadership.Observation {
 	case entry.Session != "":
 		o.Holder = leadership.Holder{Session: entry.Session, Token: entry.ModifyIndex, Value: entry.Value}
 		if h, ok := b.recall(entry); ok {
-			o.Holder.Token, o.Resigned, o.Previous = h.token, h.resigned, h.previous
+			o.Holder.Token, o.Resigned, o.Earlier = h.token, h.resigned, slices.Clone(h.earlier)
 		}
 	default:
-		if vote, err := leadership.ParseVote(entry.Value); err == nil {
-			o.Resigned, o.Previous = vote.SessionID == "", vote.SessionID
+		vote, err := leadership.ParseVote(entry.Value)
+		switch {
+		case err != nil:
+		case vote.SessionID == "":
+			o.Resigned = true
+		default: // a kept key, whose session has ended
+			o.Earlier = []string{vote.SessionID}
 		}
 	}
 	return o
@@ -236,6 +242,14 @@ func (b *backend) remember(p place, h holding) {
 	if b.holdings[p].token < h.token {
 		b.holdings[p] = h
 	}
+}
+
+// holds says whether a holding is remembered.
+func (b *backend) holds(p place) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, ok := b.holdings[p]
+	return ok
 }
 
 func (b *backend) forget(p place) {

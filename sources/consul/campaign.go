@@ -25,15 +25,16 @@ var errRaces = errors.New("the key changes too fast")
 func (s *session) Campaign(ctx context.Context, key string, value []byte) (leadership.Observation, error) {
 	for range maxRaces {
 		state, seized := s.seize(key)
+		var before *traces
 		if !seized {
 			var err error
-			if state, err = s.backend.readKey(ctx, key); err != nil {
+			if state, before, err = s.look(ctx, key); err != nil {
 				return leadership.Observation{}, err
 			}
 		}
 		o := s.backend.observation(state)
 		if o.Holder.Session == s.id {
-			return s.recognize(state.entry, o), nil
+			return s.recognize(ctx, state.entry, o, before)
 		}
 		s.backend.forget(place{s.id, key})
 		if o.Holder.Session != "" {
@@ -59,43 +60,78 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (leade
 	return leadership.Observation{}, fmt.Errorf("consul: campaign for key %s: %w", key, errRaces)
 }
 
-// take holds the key if it is still as state shows it.
-func (s *session) take(ctx context.Context, key string, value []byte, state keyState, o leadership.Observation) (leadership.Observation, verdict, error) {
-	guard := &api.KVTxnOp{Verb: api.KVCheckNotExists, Key: key}
-	if state.entry != nil {
-		guard = &api.KVTxnOp{Verb: api.KVCheckIndex, Key: key, Index: state.entry.ModifyIndex}
+// look reads the key, and the traces as well where an answer to an attempt to take it may have been lost.
+func (s *session) look(ctx context.Context, key string) (keyState, *traces, error) {
+	if !s.traced(key) || s.backend.holds(place{s.id, key}) {
+		state, err := s.backend.readKey(ctx, key)
+		return state, nil, err
 	}
-	entry, verdict, err := s.backend.transact(ctx, "campaign for key "+key, guard,
+	state, before, err := s.backend.readBoth(ctx, key, s.id)
+	return state, &before, err
+}
+
+// take holds the key if it is still as state shows it, and learns who held it before.
+func (s *session) take(ctx context.Context, key string, value []byte, state keyState, o leadership.Observation) (leadership.Observation, verdict, error) {
+	held := s.trace(key, true)
+	shown, verdict, err := s.backend.transact(ctx, "campaign for key "+key, unchanged(key, state),
+		&api.KVTxnOp{Verb: api.KVGetTree, Key: tracesOf(key)},
+		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(key, s.id), Session: s.id, Value: value},
 		&api.KVTxnOp{Verb: api.KVLock, Key: key, Session: s.id, Value: value})
-	if err != nil || entry == nil {
+	switch {
+	case err != nil:
 		return o, verdict, err
+	case verdict != verdictDone:
+		s.trace(key, held)
+		return o, verdict, nil
 	}
 	s.unleave(key)
+	entry, before := shown[len(shown)-1], readTraces(key, s.id, shown)
+	o.Earlier = append(o.Earlier, before.held...)
 	s.backend.remember(place{s.id, key}, holding{
 		token:       entry.ModifyIndex,
 		createIndex: entry.CreateIndex,
 		lockIndex:   entry.LockIndex,
 		resigned:    o.Resigned,
-		previous:    o.Previous,
+		earlier:     o.Earlier,
 	})
 	o.Holder = leadership.Holder{Session: s.id, Token: entry.ModifyIndex, Value: value}
 	o.Revision = entry.ModifyIndex
+	s.backend.sweepTraces(ctx, before.left)
 	return o, verdict, nil
+}
+
+// unchanged guards a transaction: key must still be as state shows it.
+func unchanged(key string, state keyState) *api.KVTxnOp {
+	if state.entry == nil {
+		return &api.KVTxnOp{Verb: api.KVCheckNotExists, Key: key}
+	}
+	return &api.KVTxnOp{Verb: api.KVCheckIndex, Key: key, Index: state.entry.ModifyIndex}
 }
 
 // recognize returns o for a key that this session holds already. A holding that we know nothing of, because the answer to
 // our request was lost or another process got it for an attached session, has the index of this first sight as its token: no later
 // holding can have that or a lower one.
-func (s *session) recognize(entry *api.KVPair, o leadership.Observation) leadership.Observation {
+func (s *session) recognize(ctx context.Context, entry *api.KVPair, o leadership.Observation, before *traces) (leadership.Observation, error) {
 	p := place{s.id, entry.Key}
 	if _, ok := s.backend.recall(entry); !ok {
 		s.backend.forget(p)
-		given := entry.Flags == flagGiven
-		s.backend.remember(p, holding{token: entry.ModifyIndex, createIndex: entry.CreateIndex, lockIndex: entry.LockIndex, resigned: given})
-		o.Resigned = given
+		h := holding{token: entry.ModifyIndex, createIndex: entry.CreateIndex, lockIndex: entry.LockIndex, resigned: entry.Flags == flagGiven}
+		if before == nil && !h.resigned {
+			listed, err := s.backend.listTraces(ctx, entry.Key, s.id)
+			if err != nil {
+				return leadership.Observation{}, err
+			}
+			before = &listed
+		}
+		if before != nil {
+			h.earlier = before.held
+		}
+		s.backend.remember(p, h)
+		o.Resigned, o.Earlier = h.resigned, h.earlier
 	}
+	s.trace(entry.Key, true)
 	s.unleave(entry.Key)
-	return o
+	return o, nil
 }
 
 // unlessDead returns o, or ErrSessionLost when the own session is gone, so that a candidate with a dead session does not wait for ever.

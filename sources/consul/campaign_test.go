@@ -2,6 +2,7 @@ package consul
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func TestCampaignNamesWhatItRead(t *testing.T) {
 		{
 			"the vote of a member that did not", found(7, api.KVPair{ModifyIndex: 6, Value: voteOf(idTwo)}),
 			`"Index":6,`,
-			leadership.Observation{Previous: idTwo},
+			leadership.Observation{Earlier: []string{idTwo}},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,7 +46,7 @@ func TestCampaignNamesWhatItRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			if o.Holder.Session != idOne || o.Holder.Token != 8 || string(o.Holder.Value) != string(voteOf(idOne)) || o.Revision != 8 ||
-				o.Resigned != c.want.Resigned || o.Previous != c.want.Previous || o.Delayed {
+				o.Resigned != c.want.Resigned || !slices.Equal(o.Earlier, c.want.Earlier) || o.Delayed {
 				t.Errorf("%+v", o)
 			}
 			if _, ok := a.got("get")[0].query["consistent"]; !ok {
@@ -101,7 +102,7 @@ func TestCampaignIsToldOfALockDelay(t *testing.T) {
 	delay := rolledBack(&api.TxnError{OpIndex: 1, What: `failed to lock key "services/app/leader" due to lock delay`})
 	b, _ := with(t, map[string][]answer{"get": {found(7, api.KVPair{ModifyIndex: 6, Value: voteOf(idTwo)})}, "txn": {delay}, "info": {live(idOne, "10s")}})
 	o, err := ours(b).Campaign(t.Context(), key, voteOf(idOne))
-	if err != nil || !o.Delayed || o.Holder.Session != "" || o.Previous != idTwo || o.Revision != 7 {
+	if err != nil || !o.Delayed || o.Holder.Session != "" || !slices.Equal(o.Earlier, []string{idTwo}) || o.Revision != 7 {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
@@ -144,7 +145,7 @@ func TestTokenOfAHolding(t *testing.T) {
 		{"is new where an index went backwards", at(8, 7, 1), 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, _ := with(t, map[string][]answer{"get": {missing(7), c.then}, "txn": {won}})
+			b, _ := with(t, map[string][]answer{"get": {missing(7), c.then}, "txn": {won}, "list": {missing(7)}})
 			s := ours(b)
 			if o, err := s.Campaign(t.Context(), key, voteOf(idOne)); err != nil || o.Holder.Token != 8 {
 				t.Fatalf("%+v, %v", o, err)
@@ -162,7 +163,7 @@ func TestTokenOfAHolding(t *testing.T) {
 		})
 	}
 	t.Run("is that of the first sight when the answer was lost", func(t *testing.T) {
-		b, _ := with(t, map[string][]answer{"get": {missing(7), at(8, 8, 1), at(8, 12, 0)}, "txn": {{status: 500, body: "lost"}}})
+		b, _ := with(t, map[string][]answer{"get": {missing(7), at(8, 12, 0)}, "look": {showed(api.KVPair{CreateIndex: 8, ModifyIndex: 8, LockIndex: 1, Session: idOne})}, "txn": {{status: 500, body: "lost"}}})
 		s := ours(b)
 		if _, err := s.Campaign(t.Context(), key, voteOf(idOne)); err == nil {
 			t.Fatal("a lost answer is no error")
@@ -175,8 +176,9 @@ func TestTokenOfAHolding(t *testing.T) {
 	})
 	t.Run("is forgotten once somebody else held the key", func(t *testing.T) {
 		b, _ := with(t, map[string][]answer{
-			"get":  {missing(7), found(10, api.KVPair{CreateIndex: 8, ModifyIndex: 10, LockIndex: 0, Session: idTwo}), at(8, 14, 0)},
+			"get":  {missing(7), found(10, api.KVPair{CreateIndex: 8, ModifyIndex: 10, LockIndex: 0, Session: idTwo})},
 			"txn":  {won},
+			"look": {showed(api.KVPair{CreateIndex: 8, ModifyIndex: 14, LockIndex: 0, Session: idOne})},
 			"info": {live(idOne, "10s")},
 		})
 		s := ours(b)

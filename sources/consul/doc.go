@@ -14,6 +14,10 @@
 // Consul's lock-delay follows a session that ends while it holds keys, and not a release. The sign is removed once the
 // session is gone, unless a successor has taken the key by then.
 //
+// Beside the key its holder has a trace, "services/<service name>/leader/holders/<session>", from the same transaction on until it gives the key back or its session ends. An operator who
+// deletes the key alone leaves that: whoever takes the key next reads all traces in the transaction that takes it, and waits for those who may believe. To delete the traces as well
+// (consul kv delete -recurse) hides from it that there is anybody.
+//
 // # Fencing tokens
 //
 // The token of a term is the key's ModifyIndex at acquisition, an index of the cluster's log. It grows across
@@ -47,10 +51,11 @@
 //
 // # What a token of Consul's ACL needs
 //
-//	key "services/cluster-app/leader" { policy = "write" }
-//	session "node-1"                  { policy = "write" }
-//	session_prefix ""                 { policy = "read" }
-//	service "leadership-cluster-app"  { policy = "write" } // with a session check
+//	key "services/cluster-app/leader"                 { policy = "write" }
+//	key_prefix "services/cluster-app/leader/holders/" { policy = "write" }
+//	session "node-1"                                  { policy = "write" }
+//	session_prefix ""                                 { policy = "read" }
+//	service "leadership-cluster-app"                  { policy = "write" } // with a session check
 //
 // for the node node-1, whose agent the member talks to. See docs/consul-policy.hcl, which is tested. A token that is refused shows as
 // [leadership.ErrDenied], with Consul's words for what it lacks. With [WithTokenFile] it can be replaced while members run.

@@ -62,8 +62,9 @@ func refused(err error) bool {
 		return true
 	}
 	status, ok := errors.AsType[api.StatusError](err)
-	if !ok {
-		return false
+	if !ok { // of the answer to a transaction that only reads the client keeps the text alone
+		text, ok := strings.CutPrefix(err.Error(), "Failed request: ")
+		return ok && deniedText(text)
 	}
 	switch status.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -87,12 +88,14 @@ func hasStatus(err error, code int) bool {
 	return ok && status.Code == code
 }
 
-// verdict says why a transaction was rolled back.
+// verdict says whether a transaction was carried out, or why it was rolled back.
 type verdict int
 
 const (
+	// verdictDone: it was carried out.
+	verdictDone verdict = iota
 	// verdictMoved: the key is no longer as it was read.
-	verdictMoved verdict = iota
+	verdictMoved
 	// verdictNotHeld: the session does not hold the key that it wants to release.
 	verdictNotHeld
 	// verdictDelayed: nobody gets the key yet.
@@ -105,9 +108,8 @@ const (
 	verdictUnknown
 )
 
-// judge reads the answer to a transaction of n operations, all but the last of which are guards, that was rolled back. Of several reasons
-// the gravest counts.
-func judge(status api.StatusError, n int) verdict {
+// judge reads the answer to a transaction that was rolled back, whose first operations are guards. Of several reasons the gravest counts.
+func judge(status api.StatusError, guards int) verdict {
 	var answer struct {
 		Errors []struct {
 			OpIndex int
@@ -120,8 +122,8 @@ func judge(status api.StatusError, n int) verdict {
 	worst := verdictMoved
 	for _, e := range answer.Errors {
 		v := judgeText(e.What)
-		if v == verdictUnknown && e.OpIndex >= 0 && e.OpIndex < n-1 {
-			v = verdictMoved // a guard's, in whatever words
+		if v == verdictUnknown && e.OpIndex >= 0 && e.OpIndex < guards {
+			v = verdictMoved // in whatever words
 		}
 		worst = max(worst, v)
 	}

@@ -95,11 +95,13 @@ type request struct {
 	body  string
 }
 
-// kind names a request: "get", "txn", "delete", "create", "renew", "info", "destroy", and of the agent's own "services", "register", "deregister", "update".
+// kind names a request: "get", "list", "txn", or "look" if that only reads, "delete", "create", "renew", "info", "destroy", and of the agent's own "services", "register", "deregister", "update".
 func kind(r *http.Request) string {
 	switch path := r.URL.Path; {
 	case path == "/v1/txn":
 		return "txn"
+	case strings.HasPrefix(path, "/v1/kv/") && r.URL.Query().Has("recurse"):
+		return "list"
 	case strings.HasPrefix(path, "/v1/kv/") && r.Method == http.MethodGet:
 		return "get"
 	case strings.HasPrefix(path, "/v1/kv/") && r.Method == http.MethodDelete:
@@ -124,6 +126,9 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(&body, readAll(r))
 	a.mu.Lock()
 	k := kind(r)
+	if k == "txn" && strings.Contains(body.String(), `"Verb":"get-or-empty"`) {
+		k = "look"
+	}
 	a.requests = append(a.requests, request{k, query, r.Header.Get("X-Consul-Token"), body.String()})
 	list := a.answers[k]
 	if len(list) > 1 {

@@ -191,19 +191,23 @@ func (b *backend) destroySession(ctx context.Context, id string) error {
 	return nil
 }
 
-// transact runs ops, guards and then the one that matters, together or not at all, and returns what the last one left behind. A rollback is no error but a verdict; an
-// error goes with verdictUnknown, and may hide a transaction that took effect.
-func (b *backend) transact(ctx context.Context, what string, ops ...*api.KVTxnOp) (*api.KVPair, verdict, error) {
+// transact runs ops, guards first and the one that matters last, together or not at all, and returns what they showed. Where the last one takes or releases a key, that is the
+// last of these. A rollback is no error but a verdict; an error goes with verdictUnknown, and may hide a transaction that took effect.
+func (b *backend) transact(ctx context.Context, what string, ops ...*api.KVTxnOp) ([]*api.KVPair, verdict, error) {
 	ctx, cancel := bound(ctx, requestTimeout)
 	defer cancel()
 	body := make(api.TxnOps, len(ops))
+	guards := 0
 	for i, op := range ops {
 		body[i] = &api.TxnOp{KV: op}
+		if op.Verb == api.KVCheckIndex || op.Verb == api.KVCheckNotExists {
+			guards = i + 1
+		}
 	}
 	var out api.TxnResponse
 	_, err := b.client.Raw().Write("/v1/txn", body, &out, b.writing(ctx))
 	if status, ok := errors.AsType[api.StatusError](err); ok && status.Code == http.StatusConflict {
-		switch v := judge(status, len(ops)); v {
+		switch v := judge(status, guards); v {
 		case verdictDenied:
 			b.credentials.refused()
 			return nil, verdictUnknown, fmt.Errorf("consul: %s: %w (%w)", what, leadership.ErrDenied, err)
@@ -211,19 +215,33 @@ func (b *backend) transact(ctx context.Context, what string, ops ...*api.KVTxnOp
 			return nil, verdictUnknown, fmt.Errorf("consul: %s: %w (%w)", what, leadership.ErrSessionLost, err)
 		case verdictUnknown:
 			return nil, verdictUnknown, b.fail(ctx, what, err)
-		case verdictMoved, verdictNotHeld, verdictDelayed:
+		case verdictDone, verdictMoved, verdictNotHeld, verdictDelayed:
 			return nil, v, nil
 		}
 	}
 	if err != nil {
 		return nil, verdictUnknown, b.fail(ctx, what, err)
 	}
-	// Some guards have no result of their own.
-	n, last := len(out.Results), ops[len(ops)-1]
-	if n == 0 || out.Results[n-1] == nil || out.Results[n-1].KV == nil || out.Results[n-1].KV.Key != last.Key || out.Results[n-1].KV.ModifyIndex == 0 {
+	shown := pairs(out.Results)
+	last := ops[len(ops)-1]
+	if last.Verb == api.KVDelete {
+		return shown, verdictDone, nil
+	}
+	if n := len(shown); n == 0 || shown[n-1].Key != last.Key || shown[n-1].ModifyIndex == 0 {
 		return nil, verdictUnknown, fmt.Errorf("consul: %s: no result for %s %s: %w", what, last.Verb, last.Key, errForeign)
 	}
-	return out.Results[n-1].KV, verdictUnknown, nil
+	return shown, verdictDone, nil
+}
+
+// pairs are the keys that a transaction showed. Some of its operations have no result of their own.
+func pairs(results api.TxnResults) []*api.KVPair {
+	var shown []*api.KVPair
+	for _, r := range results {
+		if r != nil && r.KV != nil {
+			shown = append(shown, r.KV)
+		}
+	}
+	return shown
 }
 
 // isSessionID says whether id has the form of Consul's session ids. Others come from votes that somebody else wrote,
@@ -238,11 +256,11 @@ func isSessionID(id string) bool {
 }
 
 // deleteKey deletes key if its ModifyIndex still is index.
-func (b *backend) deleteKey(ctx context.Context, key string, index uint64) error {
+func (b *backend) deleteKey(ctx context.Context, what, key string, index uint64) error {
 	ctx, cancel := bound(ctx, requestTimeout)
 	defer cancel()
 	if _, _, err := b.client.KV().DeleteCAS(&api.KVPair{Key: key, ModifyIndex: index}, b.writing(ctx)); err != nil {
-		return b.fail(ctx, "remove the sign in key "+key, err)
+		return b.fail(ctx, what+" "+key, err)
 	}
 	return nil
 }

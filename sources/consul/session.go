@@ -23,6 +23,7 @@ type session struct {
 	mu      sync.Mutex
 	signs   map[string]sign
 	chances map[string]chance
+	traces  map[string]bool // keys that it may have held
 }
 
 // sign is what a resignation left in a key.
@@ -60,12 +61,12 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	}
 	s.backend.forget(place{s.id, key})
 	earlier, leftBefore := s.leave(key, sign{value: vote})
-	entry, verdict, err := s.release(ctx, "release key "+key, key, vote)
+	index, verdict, err := s.release(ctx, "release key "+key, key, vote)
 	switch {
 	case err != nil:
 		return err // the sign may be there: Close looks
-	case entry != nil:
-		s.leave(key, sign{value: vote, index: entry.ModifyIndex})
+	case verdict == verdictDone:
+		s.leave(key, sign{value: vote, index: index})
 		return nil
 	case verdict != verdictNotHeld:
 		return nil
@@ -79,26 +80,42 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 
 // release is the transaction of Resign, and, with what then happens to the key, of Transfer. An own session is destroyed afterwards: one that is carried out late does nothing then. An attached one lives on
 // and may hold the key again by that time, so that the transaction names the index of the holding that it is to end.
-func (s *session) release(ctx context.Context, what, key string, vote []byte, then ...*api.KVTxnOp) (*api.KVPair, verdict, error) {
-	ops := append([]*api.KVTxnOp{{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}}, then...)
-	if !s.attached {
-		return s.backend.transact(ctx, what, ops...)
-	}
+//
+// The trace goes with it. Who does not hold the key any more, as an operator deleted it, takes back the trace alone. The index is the key's, once that is done.
+func (s *session) release(ctx context.Context, what, key string, vote []byte, then ...*api.KVTxnOp) (index uint64, _ verdict, _ error) {
+	untrace := &api.KVTxnOp{Verb: api.KVDelete, Key: traceOf(key, s.id)}
+	ops := append([]*api.KVTxnOp{untrace, {Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}}, then...)
 	for range maxRaces {
-		state, err := s.backend.readKey(ctx, key)
-		if err != nil {
-			return nil, verdictUnknown, err
+		guarded, held := ops, true
+		if s.attached {
+			state, err := s.backend.readKey(ctx, key)
+			if err != nil {
+				return 0, verdictUnknown, err
+			}
+			if held = state.entry != nil && state.entry.Session == s.id; !held {
+				guarded = []*api.KVTxnOp{untrace}
+			}
+			guarded = append([]*api.KVTxnOp{unchanged(key, state)}, guarded...)
 		}
-		if state.entry == nil || state.entry.Session != s.id {
-			return nil, verdictNotHeld, nil
+		shown, verdict, err := s.backend.transact(ctx, what, guarded...)
+		switch {
+		case err != nil:
+			return 0, verdictUnknown, err
+		case s.attached && verdict == verdictMoved:
+			continue
+		case verdict == verdictNotHeld && s.traced(key):
+			if _, _, err = s.backend.transact(ctx, what, untrace); err != nil {
+				return 0, verdictUnknown, err
+			}
+		case !held:
+			verdict = verdictNotHeld
+		case verdict == verdictDone:
+			index = shown[len(shown)-1].ModifyIndex
 		}
-		guard := &api.KVTxnOp{Verb: api.KVCheckIndex, Key: key, Index: state.entry.ModifyIndex}
-		entry, verdict, err := s.backend.transact(ctx, what, append([]*api.KVTxnOp{guard}, ops...)...)
-		if err != nil || entry != nil || verdict != verdictMoved {
-			return entry, verdict, err
-		}
+		s.trace(key, false)
+		return index, verdict, nil
 	}
-	return nil, verdictUnknown, fmt.Errorf("consul: %s: %w", what, errRaces)
+	return 0, verdictUnknown, fmt.Errorf("consul: %s: %w", what, errRaces)
 }
 
 // Close destroys the session, unless it is somebody else's, and then removes what Resign left behind. It may be repeated after an error.
@@ -142,7 +159,7 @@ func (s *session) sweep(ctx context.Context, key string, left sign) error {
 			return err
 		}
 	}
-	return s.backend.deleteKey(ctx, key, left.index)
+	return s.backend.deleteKey(ctx, "remove the sign in key", key, left.index)
 }
 
 // sweepDelay is how long the sign of an attached session, or of one with checks, waits at most for a successor to read it.
@@ -162,6 +179,26 @@ func (s *session) unleave(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.signs, key)
+}
+
+// trace notes whether a trace beside key may be ours, and returns what was noted before.
+func (s *session) trace(key string, may bool) (before bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before = s.traces[key]
+	if may {
+		s.traces[key] = true
+	} else {
+		delete(s.traces, key)
+	}
+	return before
+}
+
+// traced says whether a trace beside key may be ours.
+func (s *session) traced(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.traces[key]
 }
 
 // left is a copy of all signs.

@@ -135,6 +135,10 @@ func (e *ensemble) answer(r *http.Request) answer {
 	switch k := kind(r); k {
 	case "get":
 		return e.get(r, strings.TrimPrefix(r.URL.Path, "/v1/kv/"))
+	case "list":
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return answer{index: e.told(e.index), body: e.below(strings.TrimPrefix(r.URL.Path, "/v1/kv/"))}
 	case "delete":
 		return e.delete(r, strings.TrimPrefix(r.URL.Path, "/v1/kv/"))
 	case "txn":
@@ -255,6 +259,17 @@ func (e *ensemble) delete(r *http.Request, key string) answer {
 	return answer{body: !ok || pair.ModifyIndex == cas}
 }
 
+// below lists the keys that begin with prefix. The caller holds the lock.
+func (e *ensemble) below(prefix string) []api.KVPair {
+	list := []api.KVPair{}
+	for _, name := range slices.Sorted(maps.Keys(e.keys)) {
+		if strings.HasPrefix(name, prefix) {
+			list = append(list, e.keys[name])
+		}
+	}
+	return list
+}
+
 // transact carries out all operations or none.
 func (e *ensemble) transact(r *http.Request) answer {
 	var ops api.TxnOps
@@ -267,13 +282,32 @@ func (e *ensemble) transact(r *http.Request) answer {
 	var results api.TxnResults
 	writes := false
 	after := make(map[string]api.KVPair)
+	var gone []string
 	for i, op := range ops {
+		if op.KV.Verb == api.KVGetTree {
+			for _, pair := range e.below(op.KV.Key) {
+				results = append(results, &api.TxnResult{KV: &pair})
+			}
+			continue
+		}
+		if op.KV.Verb == api.KVGetOrEmpty {
+			pair := e.keys[op.KV.Key]
+			pair.Key = op.KV.Key
+			results = append(results, &api.TxnResult{KV: &pair})
+			continue
+		}
 		pair, why := e.apply(op.KV)
 		if why != "" {
 			errs = append(errs, &api.TxnError{OpIndex: i, What: why})
 			continue
 		}
-		if pair != nil {
+		switch {
+		case op.KV.Verb == api.KVDelete:
+			if _, ok := e.keys[op.KV.Key]; ok {
+				writes = true
+				gone = append(gone, op.KV.Key)
+			}
+		case pair != nil:
 			writes = true
 			after[op.KV.Key] = *pair
 			shown := *pair
@@ -287,6 +321,9 @@ func (e *ensemble) transact(r *http.Request) answer {
 	if writes {
 		e.index++
 		maps.Copy(e.keys, after)
+		for _, name := range gone {
+			delete(e.keys, name)
+		}
 		e.wrote()
 	}
 	return answer{body: api.TxnResponse{Results: results}}
@@ -306,6 +343,8 @@ func (e *ensemble) apply(op *api.KVTxnOp) (*api.KVPair, string) {
 		if !ok || old.ModifyIndex != op.Index {
 			return nil, fmt.Sprintf("failed index check for key %q, current modify index %d != %d", op.Key, old.ModifyIndex, op.Index)
 		}
+		return nil, ""
+	case api.KVDelete:
 		return nil, ""
 	case api.KVLock:
 		if _, live := e.sessions[op.Session]; !live {

@@ -141,8 +141,15 @@ func (s *store) transact(body string) answer {
 	}
 	fail := func(what string) answer { return rolledBack(&api.TxnError{OpIndex: len(ops) - 1, What: what}) }
 	for _, op := range ops {
+		if op.KV.Key != key { // a trace: nobody deletes the key of a session that lives on
+			continue
+		}
 		_, lives := s.sessions[op.KV.Session]
 		switch op.KV.Verb { //nolint:exhaustive // what members use
+		case api.KVGetOrEmpty:
+			if s.pair == nil {
+				return committed(api.KVPair{})
+			}
 		case api.KVCheckNotExists:
 			if s.pair != nil {
 				return fail(fmt.Sprintf("key %q exists", key))

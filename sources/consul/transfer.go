@@ -81,14 +81,15 @@ func (s *session) Transfer(ctx context.Context, key string, vote []byte, heir le
 	if len(vote) > 0 {
 		flags = flagGiven
 	}
-	entry, _, err := s.release(ctx, what, key, vote,
+	_, verdict, err := s.release(ctx, what, key, vote,
+		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(key, heir.SessionID), Session: heir.SessionID, Value: heir.Encode()},
 		&api.KVTxnOp{Verb: api.KVLock, Key: key, Session: heir.SessionID, Value: heir.Encode(), Flags: flags})
 	switch {
 	case errors.Is(err, leadership.ErrSessionLost): // the heir's: nothing asks whether the own one lives
 		return fmt.Errorf("consul: %s: %w: %v", what, leadership.ErrNoCandidate, err) //nolint:errorlint // it must not look lost
 	case err != nil:
 		return err
-	case entry == nil:
+	case verdict != verdictDone:
 		return fmt.Errorf("consul: %s: %w: this session does not hold the key", what, leadership.ErrNoCandidate)
 	}
 	s.backend.forget(place{s.id, key})

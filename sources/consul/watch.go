@@ -80,7 +80,7 @@ func (b *backend) await(ctx context.Context, key string, seen leadership.Observa
 // changed says whether state is not what seen showed. since is the index up to which seen, or a query after a rewind, knows the key.
 func changed(state keyState, seen leadership.Observation, since uint64) bool {
 	if state.entry == nil {
-		return seen.Holder.Session != "" || seen.Resigned || seen.Previous != ""
+		return seen.Holder.Session != "" || seen.Resigned || len(seen.Earlier) > 0
 	}
 	return state.entry.Session != seen.Holder.Session || state.entry.ModifyIndex > since
 }

@@ -32,7 +32,7 @@ func TestWatchReturnsWhenTheStandingChanged(t *testing.T) {
 		{"the same session holds it anew", held, []answer{found(9, api.KVPair{ModifyIndex: 9, LockIndex: 2, Session: idTwo})}, "7"},
 		{"a key appeared", leadership.Observation{Revision: 5}, []answer{found(9, api.KVPair{ModifyIndex: 9})}, "5"},
 		{"the sign was removed", leadership.Observation{Resigned: true, Revision: 5}, []answer{missing(9)}, "5"},
-		{"the last leader's vote was removed", leadership.Observation{Previous: idTwo, Revision: 5}, []answer{missing(9)}, "5"},
+		{"the last leader's vote was removed", leadership.Observation{Earlier: []string{idTwo}, Revision: 5}, []answer{missing(9)}, "5"},
 		{"a return without a change is none", held, []answer{same, same, found(9, api.KVPair{ModifyIndex: 9})}, "7 7 7"},
 		{"writes to other keys are none", leadership.Observation{Revision: 5}, []answer{missing(6), missing(8), found(9, api.KVPair{ModifyIndex: 9})}, "5 6 8"},
 		{"bad input 15: an index of zero is never sent", leadership.Observation{}, []answer{missing(1), found(9, api.KVPair{ModifyIndex: 9})}, "1 1"},

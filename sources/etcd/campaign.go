@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -84,18 +85,35 @@ func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (
 		}
 		s.forget(key) // the key was deleted, or the lease ended
 	}
+	enter := []clientv3.Op{
+		clientv3.OpGet(prefix, clientv3.WithLastCreate()...), // who is last in line so far
+		tracesIfFirst(prefix, 0),
+		clientv3.OpPut(own, string(value), clientv3.WithLease(s.lease)),
+		clientv3.OpGet(own),
+		clientv3.OpGet(prefix, clientv3.WithFirstCreate()...),
+		clientv3.OpDelete(resignedKey(own)), // of an attached session that stands again
+	}
+	trace := clientv3.OpPut(traceOf(own), string(value), clientv3.WithLease(s.lease))
+	absent := func(key string) clientv3.Cmp { return clientv3.Compare(clientv3.CreateRevision(key), "=", 0) }
 	resp, err := a.kv.Txn(ctx).
-		If(clientv3.Compare(clientv3.CreateRevision(own), "=", 0)).
-		Then(
-			clientv3.OpGet(prefix, clientv3.WithLastCreate()...), // who is last in line so far
-			clientv3.OpPut(own, string(value), clientv3.WithLease(s.lease)),
-			clientv3.OpGet(own),
-			clientv3.OpGet(prefix, clientv3.WithFirstCreate()...),
-			clientv3.OpDelete(resignedKey(own))). // of an attached session that stands again
-		Else(clientv3.OpGet(own)).
+		If(absent(own), absent(traceOf(own))).Then(append(enter, trace)...).
+		Else(clientv3.OpGet(own), clientv3.OpGet(traceOf(own))).
 		Commit()
 	if err != nil {
 		return standing{}, err
+	}
+	if left := ranged(resp, 1); !resp.Succeeded && ranged(resp, 0) == nil && left != nil {
+		// An operator deleted the key. The trace stays as old as it is where this session may have led with that.
+		if !s.mayHaveLed(key) {
+			enter = append(enter, trace)
+		}
+		resp, err = a.kv.Txn(ctx).
+			If(absent(own), clientv3.Compare(clientv3.ModRevision(traceOf(own)), "=", left.ModRevision)).Then(enter...).
+			Else(clientv3.OpGet(own)).
+			Commit()
+		if err != nil {
+			return standing{}, err
+		}
 	}
 	if !resp.Succeeded { // stood before: the answer to an attempt was lost, or the session is an attached one
 		at, err := a.standing(ctx, prefix, own, ranged(resp, 0).GetCreateRevision())
@@ -104,7 +122,8 @@ func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (
 		}
 		return at, err
 	}
-	at := standing{revision: resp.Header.GetRevision(), own: ranged(resp, 2), first: ranged(resp, 3), ahead: ranged(resp, 0)}
+	at := standing{revision: resp.Header.GetRevision(), own: ranged(resp, 3), first: ranged(resp, 4), ahead: ranged(resp, 0)}
+	at.traces, at.traced = tracesRead(resp, 1)
 	if err := at.check(prefix, own); err != nil || at.own == nil || at.first == nil {
 		return standing{}, errForeign
 	}
@@ -153,74 +172,95 @@ func (a *api) orphaned(ctx context.Context, prefix string, kv *mvccpb.KeyValue) 
 // standsAs is the standing as an observation.
 func (s *session) standsAs(ctx context.Context, a *api, key string, at standing) (leadership.Observation, error) {
 	seen := leadership.Observation{Holder: holder(prefixOf(key), at.first), Revision: uint64(at.revision)}
-	var before former
+	var before *former
 	if at.ahead == nil {
 		var err error
-		if before, err = s.predecessor(ctx, a, key); err != nil {
+		if before, err = s.formerly(ctx, a, key, at); err != nil {
 			return leadership.Observation{}, err
 		}
 	}
 	before = s.enter(key, at, before)
-	if seen.Holder.Session == s.id {
-		seen.Previous, seen.Resigned = before.session, before.resigned
+	if seen.Holder.Session == s.id && before != nil {
+		seen.Earlier, seen.Resigned = slices.Clone(before.earlier), before.resigned
 	}
 	return seen, nil
 }
 
-// predecessor tells who held the key last, at the moment at which a waiter finds itself first in line. That is who stood right ahead,
-// unless that one went before its turn had come: it withdrew, or the holder before it passed it over; and all that were left went before this session looked again.
-func (s *session) predecessor(ctx context.Context, a *api, key string) (former, error) {
+// formerly tells, at the moment at which a session finds itself first in line, who may believe in an earlier term, and whether the last holder resigned.
+func (s *session) formerly(ctx context.Context, a *api, key string, at standing) (*former, error) {
+	if p, ok := s.place(key); ok && p.create == at.own.CreateRevision && p.before != nil {
+		return p.before, nil
+	}
+	if !at.traced {
+		resp, err := a.kv.Get(ctx, tracesOf(key), olderTraces(at.own.CreateRevision)...)
+		if err != nil {
+			return nil, err
+		}
+		at.traces = resp.Kvs
+	}
+	resigned, err := s.lastResigned(ctx, a, key)
+	if err != nil {
+		return nil, err
+	}
+	before := &former{resigned: resigned}
+	for _, kv := range at.traces {
+		session := strings.TrimPrefix(string(kv.Key), tracesOf(key))
+		if _, ok := parseLease(session); ok && session != s.id {
+			before.earlier = append(before.earlier, session)
+		}
+	}
+	return before, nil
+}
+
+// lastResigned reports whether who held the key last resigned. That is who stood right ahead, unless that one went before its turn had come:
+// it withdrew, or the holder before it passed it over; and all that were left went before this session looked again.
+func (s *session) lastResigned(ctx context.Context, a *api, key string) (bool, error) {
 	p, ok := s.place(key)
 	if !ok || p.ahead.key == "" {
-		return former{}, nil
+		return false, nil
 	}
-	before := former{p.ahead.session, p.ahead.resigned}
-	if before.resigned || p.holder == p.ahead.session || p.ahead.gone <= 1 {
-		return before, nil
+	if p.ahead.resigned || p.holder == p.ahead.session || p.ahead.gone <= 1 {
+		return p.ahead.resigned, nil
 	}
-	last, resigned, err := s.lastBefore(ctx, a, prefixOf(key), p)
-	switch {
-	case errors.Is(err, rpctypes.ErrCompacted), err == nil && last == nil:
-		return before, nil
-	case err != nil:
-		return former{}, err
+	resigned, err := s.lastBefore(ctx, a, prefixOf(key), p)
+	if errors.Is(err, rpctypes.ErrCompacted) {
+		return false, nil
 	}
-	return former{holderOf(prefixOf(key), last), resigned}, nil
+	return resigned, err
 }
 
 // mostBefore bounds how many of those who were before a waiter are asked for.
 const mostBefore = 16
 
-// lastBefore is who held the key last of those who stood before p when the one right ahead went, and whether its sign is there. Of the others nobody can say whether they led
+// lastBefore reports whether the sign is there of who held the key last of those who stood before p when the one right ahead went. Of the others nobody can say whether they led
 // or withdrew. So it is the last one that left a sign, or whose lease lives: who believes on, after an operator deleted its key, is one of these.
 //
 // Where nobody was left, the leader went in the same transaction, which is a transfer: an attached session takes its sign back soon after that.
-func (s *session) lastBefore(ctx context.Context, a *api, prefix string, p place) (last *mvccpb.KeyValue, resigned bool, err error) {
+func (s *session) lastBefore(ctx context.Context, a *api, prefix string, p place) (resigned bool, err error) {
 	before := func(revision int64) ([]*mvccpb.KeyValue, error) {
 		line, err := a.line(ctx, prefix, revision)
 		return slices.DeleteFunc(line, func(kv *mvccpb.KeyValue) bool { return kv.CreateRevision >= p.create }), err
 	}
 	left, err := before(p.ahead.gone)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	if len(left) == 0 {
 		if left, err = before(p.ahead.gone - 1); err != nil || len(left) == 0 {
-			return nil, false, err
+			return false, err
 		}
-		resigned, err = a.resigned(ctx, left[0], p.ahead.gone)
-		return left[0], resigned, err
+		return a.resigned(ctx, left[0], p.ahead.gone)
 	}
 	for _, kv := range slices.Backward(left[max(0, len(left)-mostBefore):]) {
 		if resigned, err = a.resigned(ctx, kv, 0); err != nil || resigned {
-			return kv, resigned, err
+			return resigned, err
 		}
 		lives, err := s.b.Lifetime(ctx, holderOf(prefix, kv))
 		if err != nil || lives > 0 {
-			return kv, false, err
+			return false, err
 		}
 	}
-	return left[len(left)-1], false, nil
+	return false, nil
 }
 
 // resigned reports whether the sign of who stood with kv is there at a revision, 0 for now.

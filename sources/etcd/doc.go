@@ -16,6 +16,10 @@
 // lease, which is revoked next. That is how its successor knows at once that nobody believes in the term any more.
 // concurrency.Election takes that key for a candidate, too: who campaigns with it in that moment waits until the lease is revoked, and Leader and Observe may show it.
 //
+// Beside its key each candidate has a trace on the same lease, from the same transaction on: k.holders//694d77aa9e38260f. It goes with the candidacy, and not where an operator
+// deletes the key. Who becomes the first in line reads the traces that are older than its own candidacy, and waits for those who may believe. To delete them as well hides
+// from it that there is anybody.
+//
 // A waiter watches its own key and that of the candidate right before it, so that a handover wakes one waiter, not all of them.
 //
 // # What operators may do
@@ -27,7 +31,7 @@
 //
 // # What a user of etcd needs
 //
-// Permission to read and write the keys below the election's key and a slash, and none for leases: see docs/etcd-role.txt, which is tested. A
+// Permission to read and write the keys that begin with the election's key and a slash, or with the key and .holders//, and none for leases: see docs/etcd-role.txt, which is tested. A
 // refusal shows as [leadership.ErrDenied]. With [WithPasswordFile] a password can be replaced while members run; authentication tokens are renewed by themselves.
 //
 // # Time

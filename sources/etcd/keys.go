@@ -79,6 +79,20 @@ func isSign(value []byte) bool {
 // same lease, which is revoked next. Clients that look at all keys below the prefix find a candidate there that came last.
 func resignedKey(candidate string) string { return candidate + "/resigned" }
 
+// tracesOf is what the traces of an election begin with. They are beside the candidates' keys and not below the same prefix, where other clients would take them for
+// candidates. No election's key has //, so that none of its candidates' keys can begin like that.
+func tracesOf(key string) string { return key + ".holders//" }
+
+// tracesBeside is the same for the prefix of an election's candidates.
+func tracesBeside(prefix string) string { return tracesOf(strings.TrimSuffix(prefix, "/")) }
+
+// traceOf is the trace of a candidate: it hangs on the same lease, is written when the candidate begins to stand, and deleted when that gives its place up. An operator who deletes the
+// candidate's key leaves it where it is. So a trace that is older than the own candidacy is of one that led, or stood before, and may believe.
+func traceOf(candidate string) string {
+	slash := strings.LastIndexByte(candidate, '/')
+	return tracesOf(candidate[:slash]) + candidate[slash+1:]
+}
+
 // withResigned has a watch of a candidate's key cover its resignedKey: '0' is the character after '/'.
 func withResigned(candidate string) clientv3.OpOption { return clientv3.WithRange(candidate + "0") }
 

@@ -20,6 +20,9 @@ type standing struct {
 	own      *mvccpb.KeyValue // nil: the candidate does not stand
 	first    *mvccpb.KeyValue // who leads; nil: nobody
 	ahead    *mvccpb.KeyValue // right before the own key; nil: nobody, or the candidate does not stand
+
+	traced bool               // the traces that are older than the own candidacy were read, too
+	traces []*mvccpb.KeyValue // they
 }
 
 // standing reads it, in one round trip where create, the create revision of own, is known. It is linearizable and writes nothing.
@@ -27,7 +30,7 @@ func (a *api) standing(ctx context.Context, prefix, own string, create int64) (s
 	for {
 		ops := []clientv3.Op{clientv3.OpGet(own), clientv3.OpGet(prefix, clientv3.WithFirstCreate()...)}
 		if create > 1 {
-			ops = append(ops, clientv3.OpGet(prefix, append(clientv3.WithLastCreate(), clientv3.WithMaxCreateRev(create-1))...))
+			ops = append(ops, clientv3.OpGet(prefix, append(clientv3.WithLastCreate(), clientv3.WithMaxCreateRev(create-1))...), tracesIfFirst(prefix, create))
 		}
 		resp, err := a.kv.Txn(ctx).Then(ops...).Commit()
 		if err != nil {
@@ -40,6 +43,7 @@ func (a *api) standing(ctx context.Context, prefix, own string, create int64) (s
 		}
 		if s.own != nil && create > 1 {
 			s.ahead = ranged(resp, 2)
+			s.traces, s.traced = tracesRead(resp, 3)
 		}
 		if err := s.check(prefix, own); err != nil {
 			return standing{}, err
@@ -57,11 +61,11 @@ func (a *api) standsStill(ctx context.Context, prefix, own string, p place) (sta
 		return standing{}, false, nil
 	}
 	if p.ahead.gone > 0 && p.first == (spot{p.ahead.key, p.ahead.create}) { // a watch saw the only one go that was before it
-		resp, err := a.kv.Get(ctx, own)
+		resp, err := a.kv.Txn(ctx).Then(clientv3.OpGet(own), clientv3.OpGet(tracesBeside(prefix), olderTraces(p.create)...)).Commit()
 		if err != nil {
 			return standing{}, false, err
 		}
-		s := standing{revision: resp.Header.GetRevision(), own: only(resp.Kvs)}
+		s := standing{revision: resp.Header.GetRevision(), own: ranged(resp, 0), traced: true, traces: allRanged(resp, 1)}
 		s.first = s.own
 		return s, s.own.GetCreateRevision() == p.create, s.check(prefix, own)
 	}
@@ -72,6 +76,33 @@ func (a *api) standsStill(ctx context.Context, prefix, own string, p place) (sta
 	s := standing{revision: resp.Header.GetRevision(), own: ranged(resp, 0), first: ranged(resp, 1), ahead: ranged(resp, 2)}
 	same := s.own.GetCreateRevision() == p.create && s.first.GetCreateRevision() == p.first.create && s.ahead.GetCreateRevision() == p.ahead.create
 	return s, same, s.check(prefix, own)
+}
+
+// olderTraces limits a read of traces to those of candidates who stood before the one with that create revision. For one that does not stand yet, at create revision 0, these are all.
+func olderTraces(create int64) []clientv3.OpOption {
+	return []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithMaxModRev(max(create-1, 0)), clientv3.WithKeysOnly()}
+}
+
+// tracesIfFirst reads the older traces if all candidates' keys were created at revision create or later, so that the one that was is the first in line; at create revision 0, if nobody
+// stands. Lines are long, and read so often that the traces of all who wait must not be read with them.
+func tracesIfFirst(prefix string, create int64) clientv3.Op {
+	first := clientv3.Compare(clientv3.CreateRevision(prefix), ">", create-1).WithPrefix()
+	if create == 0 {
+		first = clientv3.Compare(clientv3.CreateRevision(prefix), "=", 0).WithPrefix()
+	}
+	return clientv3.OpTxn([]clientv3.Cmp{first}, []clientv3.Op{clientv3.OpGet(tracesBeside(prefix), olderTraces(create)...)}, nil)
+}
+
+// tracesRead are the traces that the nth operation of a transaction read, if it did.
+func tracesRead(resp *clientv3.TxnResponse, n int) (traces []*mvccpb.KeyValue, read bool) {
+	if n >= len(resp.Responses) {
+		return nil, false
+	}
+	inner := resp.Responses[n].GetResponseTxn()
+	if !inner.GetSucceeded() || len(inner.GetResponses()) == 0 {
+		return nil, false
+	}
+	return inner.GetResponses()[0].GetResponseRange().GetKvs(), true
 }
 
 // errForeign: what answered is no etcd, or one of which the answer can't be trusted.
@@ -117,11 +148,14 @@ func (a *api) line(ctx context.Context, prefix string, revision int64) ([]*mvccp
 }
 
 // ranged is the one key that the nth operation of a transaction read, or nil.
-func ranged(resp *clientv3.TxnResponse, n int) *mvccpb.KeyValue {
+func ranged(resp *clientv3.TxnResponse, n int) *mvccpb.KeyValue { return only(allRanged(resp, n)) }
+
+// allRanged are all keys that it read.
+func allRanged(resp *clientv3.TxnResponse, n int) []*mvccpb.KeyValue {
 	if n >= len(resp.Responses) {
 		return nil
 	}
-	return only(resp.Responses[n].GetResponseRange().GetKvs())
+	return resp.Responses[n].GetResponseRange().GetKvs()
 }
 
 // only is the first of kvs, or nil.

@@ -22,6 +22,7 @@ type session struct {
 
 	mu     sync.Mutex
 	places map[string]place // by election key; where there is none the session is not known to stand
+	led    map[string]bool  // by election key: whether it was first in line since it stood
 }
 
 // place is what a session knows of its candidacy for one key.
@@ -31,7 +32,7 @@ type place struct {
 	holder   string
 	first    spot // the leader's key
 	ahead    neighbour
-	before   former // who held the key before this session; set once it holds it
+	before   *former // who held the key before this session; set once it holds it
 }
 
 // spot is a candidate's key. The zero spot is nobody's.
@@ -51,14 +52,14 @@ type neighbour struct {
 	gone     int64 // the revision at which its key was deleted; 0: not known
 }
 
-// former is what is known about an earlier holder.
+// former is what is known about earlier holders.
 type former struct {
-	session  string
-	resigned bool
+	earlier  []string // the sessions of those that may believe
+	resigned bool     // the last one did
 }
 
 func newSession(b *backend, lease clientv3.LeaseID, ttl time.Duration, attached bool) *session {
-	return &session{b: b, lease: lease, id: sessionID(lease), ttl: ttl, attached: attached, places: make(map[string]place)}
+	return &session{b: b, lease: lease, id: sessionID(lease), ttl: ttl, attached: attached, places: make(map[string]place), led: make(map[string]bool)}
 }
 
 func (s *session) ID() string { return s.id }
@@ -105,7 +106,7 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 		case err != nil:
 			return s.b.link.failure(ctx, what, err)
 		case resp.Succeeded && !s.attached:
-			s.forget(key)
+			s.gaveUp(key)
 			return nil
 		case resp.Succeeded:
 			create = 0
@@ -114,25 +115,25 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	if err := a.withdraw(ctx, own, create); err != nil {
 		return s.b.link.failure(ctx, what, err)
 	}
-	s.forget(key)
+	s.gaveUp(key)
 	return nil
 }
 
 // leave is the end of a leader's candidacy, with its sign, if vote is one.
 func (s *session) leave(own string, vote []byte) []clientv3.Op {
-	ops := []clientv3.Op{clientv3.OpDelete(own)}
+	ops := []clientv3.Op{clientv3.OpDelete(own), clientv3.OpDelete(traceOf(own))}
 	if isSign(vote) {
 		ops = append(ops, clientv3.OpPut(resignedKey(own), string(vote), clientv3.WithLease(s.lease)))
 	}
 	return ops
 }
 
-// withdraw deletes own as it was created at revision create, which is 0 if that is not known, and a sign: the lease of an attached session lives on, and a client that
+// withdraw deletes own as it was created at revision create, which is 0 if that is not known, its trace, and a sign: the lease of an attached session lives on, and a client that
 // takes it for a candidate would wait for its end. A deletion that is carried out late finds nothing, where an attached session stands anew.
 func (a *api) withdraw(ctx context.Context, own string, create int64) error {
 	for range maxLooks {
 		resp, err := a.kv.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(own), "=", create)).
-			Then(clientv3.OpDelete(own), clientv3.OpDelete(resignedKey(own))).Else(clientv3.OpGet(own)).Commit()
+			Then(clientv3.OpDelete(own), clientv3.OpDelete(traceOf(own)), clientv3.OpDelete(resignedKey(own))).Else(clientv3.OpGet(own)).Commit()
 		if err != nil || resp.Succeeded {
 			return err
 		}
@@ -170,6 +171,22 @@ func (s *session) forget(key string) {
 	delete(s.places, key)
 }
 
+// gaveUp forgets the place for good.
+func (s *session) gaveUp(key string) {
+	s.forget(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.led, key)
+}
+
+// mayHaveLed reports whether this session was first in line, or may have been before it was adopted.
+func (s *session) mayHaveLed(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	led, known := s.led[key]
+	return led || s.attached && !known
+}
+
 // note changes what is known of the candidate ahead, if it is still the same.
 func (s *session) note(key string, n neighbour) {
 	s.mu.Lock()
@@ -185,7 +202,7 @@ func (s *session) note(key string, n neighbour) {
 
 // enter keeps what was read about the own standing, unless something newer is known, and returns who held the key before where this
 // session holds it.
-func (s *session) enter(key string, at standing, before former) former {
+func (s *session) enter(key string, at standing, before *former) *former {
 	prefix := prefixOf(key)
 	p := place{create: at.own.CreateRevision, revision: at.revision, holder: holderOf(prefix, at.first), first: spotOf(at.first), ahead: neighbourOf(prefix, at.ahead)}
 	s.mu.Lock()
@@ -200,9 +217,10 @@ func (s *session) enter(key string, at standing, before former) former {
 		}
 		p.before = old.before
 	}
-	if p.ahead.key == "" && p.before == (former{}) {
+	if p.ahead.key == "" && p.before == nil {
 		p.before = before
 	}
+	s.led[key] = s.led[key] || p.ahead.key == ""
 	s.places[key] = p
 	return p.before
 }

@@ -37,7 +37,7 @@ func (b *backend) Candidates(ctx context.Context, key string) ([]leadership.Cand
 }
 
 // passBatch bounds how many candidates one transaction passes over: a server takes 128 operations in one.
-const passBatch = 100
+const passBatch = 60
 
 // Transfer deletes the keys of those who stand between the own one and the heir's, which find out by their watches and stand again behind
 // it, and in the same transaction its own, as Resign does. Until then this session holds the key: each transaction makes sure of it.
@@ -60,7 +60,7 @@ func (s *session) Transfer(ctx context.Context, key string, vote []byte, heir le
 	case err != nil:
 		return s.b.link.failure(ctx, what, err)
 	}
-	s.forget(key)
+	s.gaveUp(key)
 	return nil
 }
 
@@ -114,7 +114,7 @@ func (a *api) pass(ctx context.Context, own *mvccpb.KeyValue, between []*mvccpb.
 		var ops []clientv3.Op
 		for _, kv := range batch {
 			conditions = append(conditions, unchanged(kv))
-			ops = append(ops, clientv3.OpDelete(string(kv.Key)))
+			ops = append(ops, clientv3.OpDelete(string(kv.Key)), clientv3.OpDelete(traceOf(string(kv.Key))))
 		}
 		if len(between) == 0 {
 			ops = append(ops, last...)

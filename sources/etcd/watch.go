@@ -87,7 +87,7 @@ func (s *session) watch(ctx context.Context, a *api, key string, seen leadership
 		case !s.good(at.own), at.ahead == nil:
 			return nil
 		}
-		s.enter(key, at, former{})
+		s.enter(key, at, nil)
 		p, stands = s.place(key)
 	}
 	if !stands || p.ahead.key == "" {

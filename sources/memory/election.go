@@ -25,7 +25,7 @@ type election struct {
 	line     []candidate   // who stands: the first one holds
 	token    uint64        // of the holder
 	resigned bool          // the holder before gave the key back, and said so
-	previous string        // the session of the holder before, unless it resigned
+	deposed  []*lease      // who held the key until an operator took it, oldest first: they may believe for as long as they live
 	data     []byte        // what others wrote while nobody held the key; nil when nothing
 	revision uint64        // of the last change that a candidate's watch reports
 	changed  chan struct{} // closed at the next one; nil when nobody watches
@@ -85,6 +85,9 @@ const (
 
 // leave takes l out of the line of e.
 func (s *Store) leave(e *election, l *lease, how exit) {
+	if how != deleted {
+		e.deposed = slices.DeleteFunc(e.deposed, func(d *lease) bool { return d == l })
+	}
 	at := e.place(l)
 	if at < 0 {
 		return
@@ -95,13 +98,8 @@ func (s *Store) leave(e *election, l *lease, how exit) {
 	if at > 0 {
 		return // nobody's standing but its own changed
 	}
-	_, doubt := s.sessions[e.previous] // who held before l did may believe still: show that one rather than l
-	switch {
-	case how == resigned:
-		e.previous = ""
-	case how != deleted && doubt:
-	default:
-		e.previous = l.id
+	if how == deleted {
+		e.deposed = append(slices.DeleteFunc(e.deposed, func(d *lease) bool { return s.sessions[d.id] == nil }), l)
 	}
 	e.resigned = how == resigned
 	s.elect(e)
@@ -143,15 +141,17 @@ func (s *Store) observe(key string) leadership.Observation {
 	if !ok {
 		return leadership.Observation{}
 	}
-	o := leadership.Observation{Resigned: e.resigned, Previous: e.previous, Revision: e.stirred}
+	o := leadership.Observation{Resigned: e.resigned, Revision: e.stirred}
 	if len(e.line) > 0 {
 		o.Holder = leadership.Holder{
 			Session: e.line[0].lease.id,
 			Token:   e.token,
 			Value:   bytes.Clone(e.line[0].value),
 		}
-		if o.Previous == o.Holder.Session { // it came back
-			o.Previous = ""
+	}
+	for _, d := range e.deposed {
+		if s.sessions[d.id] != nil && d.id != o.Holder.Session { // that one came back
+			o.Earlier = append(o.Earlier, d.id)
 		}
 	}
 	return o

@@ -263,21 +263,30 @@ func TestDeniedBackendIsRefusedUntilItIsAllowedAgain(t *testing.T) {
 	})
 }
 
-func TestPreviousHolderIsShownUnlessItResigned(t *testing.T) {
+func TestEarlierHolderIsShownWhileItMayBelieve(t *testing.T) {
 	sign := leadership.Vote{}.Encode()
 	for _, c := range []struct {
 		name     string
 		leave    func(*testing.T, *memory.Store, leadership.Session) error
-		previous bool
+		resigned bool
+		shown    bool
 	}{
-		{"who resigned with a sign is not", func(t *testing.T, _ *memory.Store, s leadership.Session) error {
+		{"not who resigned with a sign", func(t *testing.T, _ *memory.Store, s leadership.Session) error {
 			return s.Resign(t.Context(), "k", sign)
-		}, false},
-		{"who resigned without one is", func(t *testing.T, _ *memory.Store, s leadership.Session) error {
+		}, true, false},
+		{"not who never believed, and resigned without one", func(t *testing.T, _ *memory.Store, s leadership.Session) error {
 			return s.Resign(t.Context(), "k", nil)
-		}, true},
-		{"who closed its session is", func(t *testing.T, _ *memory.Store, s leadership.Session) error { return s.Close(t.Context()) }, true},
-		{"whose key was deleted is", func(_ *testing.T, store *memory.Store, _ leadership.Session) error { store.DeleteKey("k"); return nil }, true},
+		}, false, false},
+		{"not who closed its session", func(t *testing.T, _ *memory.Store, s leadership.Session) error { return s.Close(t.Context()) }, false, false},
+		{"whose key was deleted", func(_ *testing.T, store *memory.Store, _ leadership.Session) error { store.DeleteKey("k"); return nil }, false, true},
+		{"not whose key was deleted, and who then resigned", func(t *testing.T, store *memory.Store, s leadership.Session) error {
+			store.DeleteKey("k")
+			return s.Resign(t.Context(), "k", nil)
+		}, false, false},
+		{"not whose key was deleted, and who then closed its session", func(t *testing.T, store *memory.Store, s leadership.Session) error {
+			store.DeleteKey("k")
+			return s.Close(t.Context())
+		}, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -287,12 +296,12 @@ func TestPreviousHolderIsShownUnlessItResigned(t *testing.T) {
 				if err := c.leave(t, store, first); err != nil {
 					t.Fatal(err)
 				}
-				want := ""
-				if c.previous {
-					want = first.ID()
+				var want []string
+				if c.shown {
+					want = []string{first.ID()}
 				}
-				if o := campaign(t, second); o.Previous != want || o.Resigned == c.previous {
-					t.Errorf("held before by %q, resigned %v; want %q", o.Previous, o.Resigned, want)
+				if o := campaign(t, second); !slices.Equal(o.Earlier, want) || o.Resigned != c.resigned {
+					t.Errorf("held before by %q, resigned %v; want %q, %v", o.Earlier, o.Resigned, want, c.resigned)
 				}
 				pass(time.Hour)
 			})
@@ -309,8 +318,8 @@ func TestPreviousHolderIsShownUnlessItResigned(t *testing.T) {
 			if err := short.Resign(t.Context(), "k", nil); err != nil {
 				t.Fatal(err)
 			}
-			if o := campaign(t, next); o.Previous != cutOff.ID() || o.Resigned {
-				t.Errorf("held before by %q, resigned %v; want %q", o.Previous, o.Resigned, cutOff.ID())
+			if o := campaign(t, next); !slices.Equal(o.Earlier, []string{cutOff.ID()}) || o.Resigned {
+				t.Errorf("held before by %q, resigned %v; want %q", o.Earlier, o.Resigned, cutOff.ID())
 			}
 			pass(time.Hour)
 		})

@@ -35,8 +35,8 @@ type modelKey struct {
 	line     []modelPlace
 	token    uint64
 	resigned bool
-	previous string
-	data     string // what others wrote while nobody held the key
+	deposed  []string // by an operator, oldest first
+	data     string   // what others wrote while nobody held the key
 	written  bool
 }
 
@@ -58,6 +58,9 @@ func (m *model) key(name string) *modelKey {
 
 // remove takes id out of the line of one key. gone says that it can't believe any more.
 func (m *model) remove(k *modelKey, id string, gone, resigned bool) {
+	if gone {
+		k.deposed = slices.DeleteFunc(slices.Clone(k.deposed), func(d string) bool { return d == id })
+	}
 	i := slices.IndexFunc(k.line, func(p modelPlace) bool { return p.id == id })
 	if i < 0 {
 		return
@@ -65,10 +68,8 @@ func (m *model) remove(k *modelKey, id string, gone, resigned bool) {
 	k.line = slices.Delete(slices.Clone(k.line), i, i+1)
 	if i == 0 {
 		k.resigned = resigned
-		if resigned {
-			k.previous = ""
-		} else if !gone || m.session(k.previous) == nil {
-			k.previous = id
+		if !gone {
+			k.deposed = append(k.deposed, id)
 		}
 		m.newHolder(k)
 	}
@@ -258,12 +259,9 @@ func (w *walk) compare(what, key string, o leadership.Observation) {
 	if len(k.line) > 0 {
 		id, value = k.line[0].id, k.line[0].value
 	}
-	previous := k.previous
-	if previous == id {
-		previous = ""
-	}
-	if o.Previous != previous {
-		w.Fatalf("%s of %q: held before by %q; want %q", what, key, o.Previous, previous)
+	earlier := slices.DeleteFunc(slices.Clone(k.deposed), func(d string) bool { return d == id })
+	if !slices.Equal(o.Earlier, earlier) {
+		w.Fatalf("%s of %q: held before by %q; want %q", what, key, o.Earlier, earlier)
 	}
 	if o.Holder.Session != id || string(o.Holder.Value) != value || o.Resigned != k.resigned || o.Delayed {
 		w.Fatalf("%s of %q: %+v with value %q; want session %q, value %q, resigned %v", what, key, o, o.Holder.Value, id, value, k.resigned)

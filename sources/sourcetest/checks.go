@@ -14,6 +14,7 @@ func Checks() []Check {
 		watchChecks(),
 		resignChecks(),
 		transferChecks(),
+		traceChecks(),
 		observerChecks(),
 		leftoverChecks(),
 		contextChecks(),

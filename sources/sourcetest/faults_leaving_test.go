@@ -98,15 +98,42 @@ func leavingDefects() []defect {
 			finds: []string{"Resign: without a sign"},
 		},
 		{
-			name: "the wrong session is shown as the previous one", says: "as the previous one",
+			name: "who was deposed is forgotten", says: "rule 9",
 			make: func(r *rig) {
 				r.fault.campaign = func(ctx ctxt, s ses, key string, v []byte) (obs, error) {
 					o, err := s.Campaign(ctx, key, v)
-					o.Previous = o.Holder.Session
+					o.Earlier = nil
 					return o, err
 				}
 			},
-			finds: []string{"Watch: a waiter's returns when an operator deleted the key"},
+			finds: []string{"Rule 9: whose key", "Rule 9: each of several", "Rule 9: a waiter"},
+		},
+		{
+			name: "only who was deposed last is named", says: "rule 9",
+			make: func(r *rig) {
+				r.fault.campaign = func(ctx ctxt, s ses, key string, v []byte) (obs, error) {
+					o, err := s.Campaign(ctx, key, v)
+					o.Earlier = o.Earlier[max(0, len(o.Earlier)-1):]
+					return o, err
+				}
+			},
+			finds: []string{"Rule 9: each of several"},
+		},
+		{
+			name: "who resigned is named all the same", says: "rule 9",
+			make: func(r *rig) {
+				var left []string
+				r.fault.resign = func(ctx ctxt, s ses, key string, v []byte) error {
+					left = append(left, s.ID())
+					return s.Resign(ctx, key, v)
+				}
+				r.fault.campaign = func(ctx ctxt, s ses, key string, v []byte) (obs, error) {
+					o, err := s.Campaign(ctx, key, v)
+					o.Earlier = append(o.Earlier, left...)
+					return o, err
+				}
+			},
+			finds: []string{"Rule 9: who resigned"},
 		},
 		{
 			name: "a lost session is not reported", says: "rule 6",

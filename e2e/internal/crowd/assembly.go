@@ -178,7 +178,7 @@ func (a *assembly) awaitEmpty(ctx context.Context) error {
 	defer cancel()
 	for {
 		sessions, err := a.store.Sessions(ctx)
-		keys, err2 := a.store.Keys(ctx, a.config.Key())
+		keys, err2 := a.store.Left(ctx, a.config.Key())
 		if err = errors.Join(err, err2); err == nil && len(sessions)+len(keys) == 0 {
 			return nil
 		}

@@ -135,7 +135,7 @@ func (s *side) count(ctx context.Context) {
 	for again := true; again; again = sleep(ctx, s.Every) {
 		attempt, cancel := context.WithTimeout(ctx, s.Every)
 		sessions, err := s.store.Sessions(attempt)
-		keys, err2 := s.store.Keys(attempt, s.config.Key())
+		keys, err2 := s.store.Left(attempt, s.config.Key())
 		cancel()
 		if err != nil || err2 != nil {
 			s.sessions.Store(-1)
@@ -157,7 +157,7 @@ func (s *side) awaitEmpty(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		keys, err := s.store.Keys(ctx, s.config.Key())
+		keys, err := s.store.Left(ctx, s.config.Key())
 		if err != nil {
 			return err
 		}

@@ -139,8 +139,14 @@ func (c *Consul) Sessions(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// Keys are the one key, if it is there, and whatever stands below.
+// Keys are the one key, if it is there.
 func (c *Consul) Keys(ctx context.Context, key string) ([]string, error) {
+	keys, err := c.Left(ctx, key)
+	return slices.DeleteFunc(keys, func(name string) bool { return name != key }), err
+}
+
+// Left are that and whatever stands below.
+func (c *Consul) Left(ctx context.Context, key string) ([]string, error) {
 	keys, _, err := c.Client().KV().Keys(key, "", Reading(ctx))
 	return keys, err
 }

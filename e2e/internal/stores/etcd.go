@@ -145,6 +145,16 @@ func (e *Etcd) Sessions(ctx context.Context) ([]string, error) {
 
 // Keys are the candidates' keys, in line.
 func (e *Etcd) Keys(ctx context.Context, key string) ([]string, error) {
+	return e.below(ctx, key+"/")
+}
+
+// Left are all keys that begin with key.
+func (e *Etcd) Left(ctx context.Context, key string) ([]string, error) {
+	return e.below(ctx, key)
+}
+
+// below are the keys that begin with key, the oldest one first.
+func (e *Etcd) below(ctx context.Context, key string) ([]string, error) {
 	resp, err := e.operator.Get(ctx, key, clientv3.WithPrefix(), clientv3.WithKeysOnly())
 	if err != nil {
 		return nil, err

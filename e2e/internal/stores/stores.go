@@ -45,8 +45,10 @@ type Operator interface {
 	EndSession(ctx context.Context, id string) error
 	// Sessions are the ids of all sessions at the store.
 	Sessions(ctx context.Context) ([]string, error)
-	// Keys are all keys of the election, the leader's first.
+	// Keys are the keys of who holds or stands for key, the leader's first.
 	Keys(ctx context.Context, key string) ([]string, error)
+	// Left are all keys that the election has at the store, with what members leave beside those of Keys.
+	Left(ctx context.Context, key string) ([]string, error)
 	// Value is what stands in the leader's key.
 	Value(ctx context.Context, key string) ([]byte, error)
 	// DeleteKey deletes the leader's key.
