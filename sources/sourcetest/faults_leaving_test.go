@@ -3,6 +3,7 @@ package sourcetest_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/leadership-go/leadership"
@@ -122,13 +123,18 @@ func leavingDefects() []defect {
 		{
 			name: "who resigned is named all the same", says: "rule 9",
 			make: func(r *rig) {
+				var mu sync.Mutex
 				var left []string
 				r.fault.resign = func(ctx ctxt, s ses, key string, v []byte) error {
+					mu.Lock()
+					defer mu.Unlock()
 					left = append(left, s.ID())
 					return s.Resign(ctx, key, v)
 				}
 				r.fault.campaign = func(ctx ctxt, s ses, key string, v []byte) (obs, error) {
 					o, err := s.Campaign(ctx, key, v)
+					mu.Lock()
+					defer mu.Unlock()
 					o.Earlier = append(o.Earlier, left...)
 					return o, err
 				}
