@@ -33,10 +33,9 @@
 // # What is not promised
 //
 // A resource that does not look at the fencing token can still see a late write of an old leader, which passed its check, was stopped, and wrote
-// then. Clocks that run wrong by more than the drift allowance ([SessionConfig].Drift) break the arithmetic above. And where an
-// operator frees the key of a leader that is cut off at that moment, a candidate that waited then waits for the old session's
-// end, but one that starts only afterwards, or after such a waiter has left again, cannot know: [ElectionConfig].TakeoverDelay covers that, too.
-// All members of one election should use one TTL.
+// then. Clocks that run wrong by more than the drift allowance ([SessionConfig].Drift) break the arithmetic above. An operator who deletes the key
+// of a leader that is cut off at that moment leaves its trace, and so whoever comes to hold the key waits for it; one who ends its session, or deletes traces, too,
+// hands over at once: [ElectionConfig].TakeoverDelay covers that. All members of one election should use one TTL.
 //
 // # Packages
 //

@@ -105,7 +105,36 @@ func TestStepTakeover(t *testing.T) {
 			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")
 		}},
-		{"the session that the store names as the last holder is waited for, too", nil, func(d *script) {
+		{"all sessions that the store names as earlier holders are waited for, though nobody saw them", nil, func(d *script) {
+			d.opened("s1")
+			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Earlier: []string{"s8", "s9"}}})
+			for d.asks(opLifetime) {
+				if d.open[opLifetime].session == "s9" {
+					d.answer(opLifetime, reply{lifetime: 0})
+				} else {
+					d.answer(opLifetime, reply{lifetime: 15 * time.Second})
+				}
+			}
+			d.at(7)
+			d.renewed()
+			d.at(14)
+			if d.asks(opRenew) {
+				d.renewed()
+			}
+			d.told = nil
+			if d.leads() {
+				d.t.Error("believes while s8 may")
+			}
+			d.at(15)
+			d.shows(opObserve, "s1", 5)
+			d.expect("elected", "elected.first")
+		}},
+		{"a resignation that the store shows says that no earlier holder believes", nil, func(d *script) {
+			d.opened("s1")
+			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Earlier: []string{"s8"}, Resigned: true}})
+			d.expect("elected", "elected.first")
+		}},
+		{"a session that the store names as an earlier holder is waited for, too", nil, func(d *script) {
 			d.opened("s1")
 			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Earlier: []string{"s0"}}})
 			d.expect()

@@ -39,7 +39,7 @@
 #define TAKEOVER 0		/* Config.Election.TakeoverDelay, in ticks */
 #endif
 #ifndef SHOWN
-#define SHOWN 1			/* 0: the store never shows who held the key last (Observation.Previous) */
+#define SHOWN 1			/* 0: the store never shows who held the key last (Observation.Earlier) */
 #endif
 #ifndef FORGET
 #define FORGET 1		/* 0: a member never crashes, so that it forgets nobody whom it has seen */

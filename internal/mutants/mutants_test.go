@@ -54,7 +54,6 @@ func mutants() []mutant {
 		{"lost-key-ignored", foreign, []edit{{engine, "m.lose(fmt.Errorf(\"%w: %s\", ErrKeyLost, describe(holder)))", "m.proved = sent\n\t\tm.prove()"}}},
 		{"token-not-compared", foreign, []edit{
 			{engine, "&& (m.phase != phaseLeading || holder.Token == m.token)", ""},
-			{engine, "if m.phase == phaseStanding || holder.Token != m.token {", "if m.phase == phaseStanding {"},
 		}},
 		{"no-wait-for-predecessor", believes, []edit{{engine, "case len(m.doubts) > 0 || !m.now", "case !m.now"}}},
 		{"previous-holder-ignored", believes, []edit{{engine, "\t\tm.suspect(earlier)\n", "\t\t_ = earlier\n"}}},
