@@ -30,7 +30,8 @@ import (
 //     caller from the instant before the call.
 //  9. A holding MUST leave a trace that is not the key: an operator who deletes the key takes it from a session that lives on, and whose member may be
 //     cut off and believe. To the session that holds the key, [Observation.Earlier] MUST name each other session that held it before, lives on, and has not given it
-//     back since, also where nobody but that session had ever looked at the key. A trace goes with Resign, with Transfer, and with its session.
+//     back since, also where nobody but that session had ever looked at the key. A trace goes with Resign, with Transfer, and with its session. Others that stood
+//     before MAY be named: that costs their successor a wait.
 type Backend interface {
 	// Open creates a session that lives for ttl unless renewed. The store may grant a longer TTL.
 	Open(ctx context.Context, ttl time.Duration) (Session, error)
@@ -96,8 +97,8 @@ type Observation struct {
 	// Resigned says that the holder before this one is known to have given the key back by itself:
 	// nobody can still believe in an earlier term. False when the store can't tell.
 	Resigned bool
-	// Earlier are sessions that held the key before and of which nothing says that they believe no more: see [Backend.Lifetime]. To the session
-	// that holds the key rule 9 says which they are; to others they need not be told.
+	// Earlier are sessions that held the key before, or may have, and of which nothing says that they believe no more: see [Backend.Lifetime]. To the session
+	// that holds the key rule 9 says which must be there; to others they need not be told.
 	Earlier []string
 	// Delayed says that nobody holds the key and that the store does not give it
 	// out yet (Consul's lock-delay). No watch reports the end of it.

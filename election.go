@@ -245,11 +245,9 @@ func (m *machine) read(r reply, sent instant) {
 	if _, err := readVote(holder); err != nil && (changed || string(before.Value) != string(holder.Value)) {
 		m.send(ElectionMessage{Status: StatusError, Err: err})
 	}
-	mine := holder.Session == m.session && m.session != "" && (m.phase != phaseLeading || holder.Token == m.token)
+	held := m.phase == phaseLeading || m.phase == phaseClaiming
+	mine := holder.Session == m.session && m.session != "" && (!held || holder.Token == m.token)
 	switch {
-	case mine && m.phase == phaseClaiming && holder.Token != m.token: // another holding: only who stands is told who held the key before that
-		m.succeed(r.op)
-		m.phase, m.holds, m.stale = phaseStanding, false, true
 	case mine:
 		m.succeed(r.op)
 		m.holds, m.proved = true, sent
@@ -260,6 +258,9 @@ func (m *machine) read(r reply, sent instant) {
 	case m.phase == phaseLeading:
 		m.lose(fmt.Errorf("%w: %s", ErrKeyLost, describe(holder)))
 		m.token = 0 // the term's holding is gone: what is given back now, if anything, was never believed in and deserves no sign
+	case m.phase == phaseClaiming: // stood with again, the session would pass for one that may believe: its holding has left a trace
+		m.suspect(before.Session)
+		m.leave()
 	default:
 		m.holds = false
 		m.suspect(before.Session)
@@ -314,13 +315,13 @@ func (m *machine) suspect(session string) {
 func (m *machine) claim(before Holder) {
 	m.phase, m.token, m.waited = phaseClaiming, m.seen.Holder.Token, false
 	m.suspect(before.Session)
-	for _, earlier := range m.seen.Earlier {
-		m.suspect(earlier)
-	}
 	m.takeoverAt = m.now.after(m.takeover)
 	m.notBefore[opLifetime] = instant{}
 	if m.seen.Resigned {
 		m.doubts, m.takeoverAt = nil, m.now
+	}
+	for _, earlier := range m.seen.Earlier { // whoever resigned: these did not
+		m.suspect(earlier)
 	}
 }
 

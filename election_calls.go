@@ -299,13 +299,17 @@ func (m *machine) lostSession(o op, err error) {
 	m.restart()
 }
 
-// restart goes on without a session.
+// restart goes on without a session. A session that did not last counts as a failure to open one, but for that of who resigned.
 func (m *machine) restart() {
+	resigned := m.phase == phaseLeaving && !m.now.reached(m.notBefore[opCampaign])
 	m.drop()
 	m.former, m.session, m.attach, m.adopted, m.token = m.session, "", false, false, 0
 	m.phase, m.holds, m.observed, m.stale = phaseOpening, false, false, false
-	m.failures[opOpen]++
-	m.notBefore[opOpen] = m.now.after(m.pause(m.failures[opOpen]))
+	m.notBefore[opOpen] = m.now
+	if !resigned {
+		m.failures[opOpen]++
+		m.notBefore[opOpen] = m.now.after(m.pause(m.failures[opOpen]))
+	}
 	if at := m.notBefore[opCampaign]; !m.now.reached(at) && at.mono > m.notBefore[opOpen].mono {
 		m.notBefore[opOpen] = at // who does not stand yet has no session that somebody might hand the key to
 	}

@@ -9,6 +9,8 @@ import (
 
 // TestStepCalls says what a member asks of the store, when, and what it tells of the answers.
 func TestStepCalls(t *testing.T) {
+	often := testRules
+	often.frequency = time.Second
 	runScripts(t, []scripted{
 		{"a first vote delay is waited out", &rules{ttl: 15 * time.Second, refresh: 7 * time.Second, frequency: 10 * time.Second, delay: 5 * time.Second}, func(d *script) {
 			d.at(4.9)
@@ -21,6 +23,18 @@ func TestStepCalls(t *testing.T) {
 			d.shows(opCampaign, "s2", 3)
 			d.expect("notelected by s2")
 			d.expectAsks(true, opWatch)
+		}},
+		{"who resigns again and again stands again a vote period later each time: its sessions did not fail", &often, func(d *script) {
+			for i := range 20 {
+				d.opened("s1")
+				d.shows(opCampaign, "s1", uint64(i+1))
+				d.resign()
+				d.answer(opRelease, reply{})
+				d.expectAsks(false, opOpen)
+				d.now = d.now.after(often.frequency)
+				d.tick()
+				d.expectAsks(true, opOpen)
+			}
 		}},
 		{"elected repeats at the vote frequency", nil, func(d *script) {
 			d.elected()

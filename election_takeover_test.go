@@ -23,7 +23,7 @@ func TestStepTakeover(t *testing.T) {
 			d.shows(opCampaign, "s1", 5)
 			d.answer(opWatch, reply{})
 			d.shows(opObserve, "", 0)
-			d.answer(opLifetime, reply{lifetime: 0})
+			d.expectAsks(true, opRelease)
 			d.expect()
 		}},
 		{"a successor believes at once if the store shows a resignation", nil, func(d *script) {
@@ -84,6 +84,11 @@ func TestStepTakeover(t *testing.T) {
 			d.expect("error: store is down")
 			d.at(7)
 			d.shows(opObserve, "s3", 6)
+			d.expect()
+			d.answer(opRelease, reply{})
+			d.at(7.1)
+			d.opened("s4")
+			d.shows(opCampaign, "s3", 6)
 			d.expect("notelected by s3")
 		}},
 		{"a read from before the end of the wait does not count", nil, func(d *script) {
@@ -129,9 +134,12 @@ func TestStepTakeover(t *testing.T) {
 			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")
 		}},
-		{"a resignation that the store shows says that no earlier holder believes", nil, func(d *script) {
+		{"a resignation says nothing of an earlier holder whose trace is there", nil, func(d *script) {
 			d.opened("s1")
 			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 5), Earlier: []string{"s8"}, Resigned: true}})
+			d.expect()
+			d.answer(opLifetime, reply{lifetime: 0})
+			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")
 		}},
 		{"a session that the store names as an earlier holder is waited for, too", nil, func(d *script) {

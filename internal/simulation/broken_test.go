@@ -73,6 +73,13 @@ func TestTheHarnessCatches(t *testing.T) {
 			store: func(_ int, b leadership.Backend) leadership.Backend { return &stale{Backend: b} },
 		},
 		{
+			name: "holders that an operator deposed are not named", want: "two leaders", kinds: []simulation.Kind{simulation.DeleteKey, simulation.Cut, simulation.CloseCall},
+			setup: func(s *simulation.Setup) { s.Takeover, s.Delay = 0, 0 },
+			store: func(_ int, b leadership.Backend) leadership.Backend {
+				return &twisted{Backend: b, twist: func(_ string, o *leadership.Observation) { o.Earlier = nil }}
+			},
+		},
+		{
 			name: "a session that is not closed", want: "the store has", kinds: always,
 			store: func(i int, b leadership.Backend) leadership.Backend { return &clinging{b, i} },
 		},

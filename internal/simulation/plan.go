@@ -123,8 +123,7 @@ type Menu struct {
 	MaxLatency  time.Duration
 	Skewed      bool // the store's clock may be too fast, by up to the drift allowance
 	Attached    bool // a member may start with a session that was given
-	// Forgetful says that the store shows for a while only how a key came free. So an operator deletes a key only where TakeoverDelay covers that; and who
-	// reads late waits for the TakeoverDelay even after a resignation.
+	// Forgetful says that the store shows for a while only that a leader resigned: who reads late waits for the TakeoverDelay even after a resignation.
 	Forgetful bool
 	Reconnect time.Duration // how long a client may take to connect anew
 	Farewell  time.Duration // how long it may take to close a connection that carries nothing any more
@@ -162,7 +161,7 @@ func (m Menu) Draw(seed uint64) Plan {
 	if m.Skewed && r.IntN(2) == 0 {
 		p.Skew = chance(r, p.Drift)
 	}
-	// Without the delay, an operator may free the key of one who believes only where every successor can know of it.
+	// Without the delay, an operator may not end the session of one who believes.
 	if r.IntN(2) == 0 {
 		p.Takeover = ttl
 	}
@@ -172,7 +171,6 @@ func (m Menu) Draw(seed uint64) Plan {
 	kinds := slices.Clone(m.Kinds)
 	r.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 	kinds = kinds[:2+r.IntN(min(8, len(kinds)-1))]
-	deleted := -time.Hour
 	for range 1 + r.IntN(m.MaxFaults) {
 		f := Fault{
 			At:   chance(r, p.Until),
@@ -180,21 +178,13 @@ func (m Menu) Draw(seed uint64) Plan {
 			Kind: kinds[r.IntN(len(kinds))], Member: r.IntN(p.Members), Arg: uint64(r.IntN(1000)),
 		}
 		p.Faults = append(p.Faults, f)
+		if f.Kind == DeleteKey && f.Arg%2 == 0 && slices.Contains(kinds, Cut) { // of a leader that is cut off, chance would have it too rarely
+			p.Faults = append(p.Faults, Fault{At: max(f.At-ttl/16, 0), For: ttl, Kind: Cut, Member: f.Member, Arg: f.Arg})
+		}
 	}
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool {
-		switch {
-		case p.Takeover >= ttl:
-			return false
-		case f.Kind == DestroyLease, f.Kind == DeleteKey && m.Forgetful:
-			return true
-		case f.Kind == DeleteKey:
-			if f.At < deleted+2*ttl+p.Grace {
-				return true
-			}
-			deleted = f.At
-		}
-		return false
+		return f.Kind == DestroyLease && p.Takeover < ttl
 	})
 	return p
 }

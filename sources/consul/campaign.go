@@ -38,6 +38,9 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (leade
 		}
 		s.backend.forget(place{s.id, key})
 		if o.Holder.Session != "" {
+			if before != nil && before.own != nil {
+				s.untrace(ctx, key, state)
+			}
 			return s.unlessDead(ctx, o)
 		}
 		if err := conflict(key, state.entry); err != nil {
@@ -86,7 +89,8 @@ func (s *session) take(ctx context.Context, key string, value []byte, state keyS
 	}
 	s.unleave(key)
 	entry, before := shown[len(shown)-1], readTraces(key, s.id, shown)
-	o.Earlier = append(o.Earlier, before.held...)
+	o.Earlier = append(o.Earlier, before.earlier...)
+	s.keepLeft(key, before.left)
 	s.backend.remember(place{s.id, key}, holding{
 		token:       entry.ModifyIndex,
 		createIndex: entry.CreateIndex,
@@ -96,7 +100,6 @@ func (s *session) take(ctx context.Context, key string, value []byte, state keyS
 	})
 	o.Holder = leadership.Holder{Session: s.id, Token: entry.ModifyIndex, Value: value}
 	o.Revision = entry.ModifyIndex
-	s.backend.sweepTraces(ctx, before.left)
 	return o, verdict, nil
 }
 
@@ -116,16 +119,19 @@ func (s *session) recognize(ctx context.Context, entry *api.KVPair, o leadership
 	if _, ok := s.backend.recall(entry); !ok {
 		s.backend.forget(p)
 		h := holding{token: entry.ModifyIndex, createIndex: entry.CreateIndex, lockIndex: entry.LockIndex, resigned: entry.Flags == flagGiven}
-		if before == nil && !h.resigned {
+		if before == nil || before.own == nil {
 			listed, err := s.backend.listTraces(ctx, entry.Key, s.id)
 			if err != nil {
 				return leadership.Observation{}, err
 			}
 			before = &listed
 		}
-		if before != nil {
-			h.earlier = before.held
+		if before.own == nil {
+			if err := s.retrace(ctx, entry); err != nil {
+				return leadership.Observation{}, err
+			}
 		}
+		h.earlier = before.earlier
 		s.backend.remember(p, h)
 		o.Resigned, o.Earlier = h.resigned, h.earlier
 	}

@@ -145,7 +145,7 @@ func TestTokenOfAHolding(t *testing.T) {
 		{"is new where an index went backwards", at(8, 7, 1), 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, _ := with(t, map[string][]answer{"get": {missing(7), c.then}, "txn": {won}, "list": {missing(7)}})
+			b, _ := with(t, map[string][]answer{"get": {missing(7), c.then}, "txn": {won}, "list": {{index: "7", body: []api.KVPair{traceBy(idOne)}}}})
 			s := ours(b)
 			if o, err := s.Campaign(t.Context(), key, voteOf(idOne)); err != nil || o.Holder.Token != 8 {
 				t.Fatalf("%+v, %v", o, err)
@@ -163,7 +163,7 @@ func TestTokenOfAHolding(t *testing.T) {
 		})
 	}
 	t.Run("is that of the first sight when the answer was lost", func(t *testing.T) {
-		b, _ := with(t, map[string][]answer{"get": {missing(7), at(8, 12, 0)}, "look": {showed(api.KVPair{CreateIndex: 8, ModifyIndex: 8, LockIndex: 1, Session: idOne})}, "txn": {{status: 500, body: "lost"}}})
+		b, _ := with(t, map[string][]answer{"get": {missing(7), at(8, 12, 0)}, "look": {looked(api.KVPair{CreateIndex: 8, ModifyIndex: 8, LockIndex: 1, Session: idOne}, traceBy(idOne))}, "txn": {{status: 500, body: "lost"}}})
 		s := ours(b)
 		if _, err := s.Campaign(t.Context(), key, voteOf(idOne)); err == nil {
 			t.Fatal("a lost answer is no error")
@@ -178,7 +178,7 @@ func TestTokenOfAHolding(t *testing.T) {
 		b, _ := with(t, map[string][]answer{
 			"get":  {missing(7), found(10, api.KVPair{CreateIndex: 8, ModifyIndex: 10, LockIndex: 0, Session: idTwo})},
 			"txn":  {won},
-			"look": {showed(api.KVPair{CreateIndex: 8, ModifyIndex: 14, LockIndex: 0, Session: idOne})},
+			"look": {looked(api.KVPair{CreateIndex: 8, ModifyIndex: 14, LockIndex: 0, Session: idOne}, traceBy(idOne))},
 			"info": {live(idOne, "10s")},
 		})
 		s := ours(b)

@@ -64,7 +64,7 @@ func refused(err error) bool {
 	status, ok := errors.AsType[api.StatusError](err)
 	if !ok { // of the answer to a transaction that only reads the client keeps the text alone
 		text, ok := strings.CutPrefix(err.Error(), "Failed request: ")
-		return ok && deniedText(text)
+		return ok && deniedText(strings.TrimPrefix(text, "rpc error making call: "))
 	}
 	switch status.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:

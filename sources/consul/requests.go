@@ -224,7 +224,7 @@ func (b *backend) transact(ctx context.Context, what string, ops ...*api.KVTxnOp
 	}
 	shown := pairs(out.Results)
 	last := ops[len(ops)-1]
-	if last.Verb == api.KVDelete {
+	if last.Verb == api.KVDelete || last.Verb == api.KVDeleteCAS {
 		return shown, verdictDone, nil
 	}
 	if n := len(shown); n == 0 || shown[n-1].Key != last.Key || shown[n-1].ModifyIndex == 0 {

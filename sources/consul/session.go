@@ -23,7 +23,8 @@ type session struct {
 	mu      sync.Mutex
 	signs   map[string]sign
 	chances map[string]chance
-	traces  map[string]bool // keys that it may have held
+	traces  map[string]bool          // keys that it may have held
+	dead    map[string][]*api.KVPair // by key: the traces of dead sessions, seen when it got that
 }
 
 // sign is what a resignation left in a key.
@@ -67,6 +68,9 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 		return err // the sign may be there: Close looks
 	case verdict == verdictDone:
 		s.leave(key, sign{value: vote, index: index})
+		if dead := s.keepLeft(key, nil); len(vote) > 0 {
+			return s.backend.sweepTraces(ctx, dead)
+		}
 		return nil
 	case verdict != verdictNotHeld:
 		return nil
@@ -84,26 +88,22 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 // The trace goes with it. Who does not hold the key any more, as an operator deleted it, takes back the trace alone. The index is the key's, once that is done.
 func (s *session) release(ctx context.Context, what, key string, vote []byte, then ...*api.KVTxnOp) (index uint64, _ verdict, _ error) {
 	untrace := &api.KVTxnOp{Verb: api.KVDelete, Key: traceOf(key, s.id)}
-	ops := append([]*api.KVTxnOp{untrace, {Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}}, then...)
+	give := append([]*api.KVTxnOp{{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}}, then...)
 	for range maxRaces {
-		guarded, held := ops, true
+		ops, held := append([]*api.KVTxnOp{untrace}, give...), true
 		if s.attached {
-			state, err := s.backend.readKey(ctx, key)
-			if err != nil {
-				return 0, verdictUnknown, err
+			var err error
+			if ops, held, err = s.guarded(ctx, key, give); err != nil || len(ops) == 0 {
+				return 0, verdictNotHeld, err
 			}
-			if held = state.entry != nil && state.entry.Session == s.id; !held {
-				guarded = []*api.KVTxnOp{untrace}
-			}
-			guarded = append([]*api.KVTxnOp{unchanged(key, state)}, guarded...)
 		}
-		shown, verdict, err := s.backend.transact(ctx, what, guarded...)
+		shown, verdict, err := s.backend.transact(ctx, what, ops...)
 		switch {
 		case err != nil:
 			return 0, verdictUnknown, err
-		case s.attached && verdict == verdictMoved:
+		case s.attached && (verdict == verdictMoved || verdict == verdictNotHeld):
 			continue
-		case verdict == verdictNotHeld && s.traced(key):
+		case verdict == verdictNotHeld && (s.traced(key) || s.backend.behavior == api.SessionBehaviorRelease):
 			if _, _, err = s.backend.transact(ctx, what, untrace); err != nil {
 				return 0, verdictUnknown, err
 			}
@@ -116,6 +116,26 @@ func (s *session) release(ctx context.Context, what, key string, vote []byte, th
 		return index, verdict, nil
 	}
 	return 0, verdictUnknown, fmt.Errorf("consul: %s: %w", what, errRaces)
+}
+
+// guarded is the transaction of an attached session: of give it makes one that names what it read, lest it end a later holding when it comes late. Where the session does not hold the
+// key, the transaction is about its trace alone, and empty where there is none.
+func (s *session) guarded(ctx context.Context, key string, give []*api.KVTxnOp) (ops []*api.KVTxnOp, held bool, err error) {
+	state, seen, err := s.backend.readBoth(ctx, key, s.id)
+	if err != nil {
+		return nil, false, err
+	}
+	held = state.entry != nil && state.entry.Session == s.id
+	if held || seen.own != nil {
+		ops = append(ops, unchanged(key, state))
+	}
+	if seen.own != nil {
+		ops = append(ops, &api.KVTxnOp{Verb: api.KVDeleteCAS, Key: seen.own.Key, Index: seen.own.ModifyIndex})
+	}
+	if held {
+		ops = append(ops, give...)
+	}
+	return ops, held, nil
 }
 
 // Close destroys the session, unless it is somebody else's, and then removes what Resign left behind. It may be repeated after an error.
@@ -199,6 +219,17 @@ func (s *session) traced(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.traces[key]
+}
+
+// keepLeft notes traces of dead sessions, and returns those noted before.
+func (s *session) keepLeft(key string, left []*api.KVPair) []*api.KVPair {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.dead[key]
+	if s.dead[key] = left; len(left) == 0 {
+		delete(s.dead, key)
+	}
+	return before
 }
 
 // left is a copy of all signs.

@@ -115,7 +115,8 @@ func TestWinningAgainKeepsTheKey(t *testing.T) {
 func TestAttachedSessionLeavesItsSignForAMoment(t *testing.T) {
 	b, a := with(t, map[string][]answer{
 		"renew": {live(idTwo, "10s")}, "txn": {committed(api.KVPair{ModifyIndex: 20})},
-		"get":    {found(19, api.KVPair{ModifyIndex: 19, Session: idTwo}), found(25, api.KVPair{ModifyIndex: 25, Session: idOne})},
+		"look":   {looked(api.KVPair{ModifyIndex: 19, Session: idTwo}, traceBy(idTwo))},
+		"get":    {found(25, api.KVPair{ModifyIndex: 25, Session: idOne})},
 		"delete": {{body: "false"}},
 	})
 	s, err := b.Attach(t.Context(), idTwo, leastLockDelay)
@@ -125,10 +126,10 @@ func TestAttachedSessionLeavesItsSignForAMoment(t *testing.T) {
 	if err := errors.Join(s.Resign(t.Context(), key, voteOf("")), s.Close(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.kinds(); got != "renew get txn get delete" {
+	if got := a.kinds(); got != "renew look txn get delete" {
 		t.Errorf("requests: %s", got)
 	}
-	if q := a.got("get")[1].query; q["index"] != "20" || q["wait"] != "500ms" {
+	if q := a.got("get")[0].query; q["index"] != "20" || q["wait"] != "500ms" {
 		t.Errorf("waited with %v", q)
 	}
 }
@@ -137,7 +138,7 @@ func TestAttachedSessionLeavesItsSignForAMoment(t *testing.T) {
 func TestResignationOfAnAttachedSessionNamesTheHolding(t *testing.T) {
 	b, a := with(t, map[string][]answer{
 		"renew": {live(idTwo, "10s")},
-		"get":   {found(19, api.KVPair{ModifyIndex: 19, Session: idTwo}), found(20, api.KVPair{ModifyIndex: 20, Session: idTwo})},
+		"look":  {looked(api.KVPair{ModifyIndex: 19, Session: idTwo}, traceBy(idTwo)), looked(api.KVPair{ModifyIndex: 20, Session: idTwo}, traceBy(idTwo))},
 		"txn": {
 			rolledBack(&api.TxnError{OpIndex: 0, What: `key "services/app/leader" index is wrong`}), // an operator wrote meanwhile
 			committed(api.KVPair{ModifyIndex: 21}),
@@ -150,7 +151,7 @@ func TestResignationOfAnAttachedSessionNamesTheHolding(t *testing.T) {
 	if err := s.Resign(t.Context(), key, voteOf("")); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.kinds(); got != "renew get txn get txn" {
+	if got := a.kinds(); got != "renew look txn look txn" {
 		t.Errorf("requests: %s", got)
 	}
 	for i, want := range []string{`"Index":19`, `"Index":20`} {

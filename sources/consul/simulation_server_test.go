@@ -302,7 +302,7 @@ func (e *ensemble) transact(r *http.Request) answer {
 			continue
 		}
 		switch {
-		case op.KV.Verb == api.KVDelete:
+		case op.KV.Verb == api.KVDelete || op.KV.Verb == api.KVDeleteCAS:
 			if _, ok := e.keys[op.KV.Key]; ok {
 				writes = true
 				gone = append(gone, op.KV.Key)
@@ -345,6 +345,11 @@ func (e *ensemble) apply(op *api.KVTxnOp) (*api.KVPair, string) {
 		}
 		return nil, ""
 	case api.KVDelete:
+		return nil, ""
+	case api.KVDeleteCAS:
+		if ok && old.ModifyIndex != op.Index {
+			return nil, fmt.Sprintf("failed to delete key %q, index is stale", op.Key)
+		}
 		return nil, ""
 	case api.KVLock:
 		if _, live := e.sessions[op.Session]; !live {

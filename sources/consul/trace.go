@@ -20,27 +20,31 @@ func traceOf(key, session string) string { return tracesOf(key) + session }
 
 // traces are those that a read showed.
 type traces struct {
-	held []string      // the sessions of those that are held
-	left []*api.KVPair // of dead sessions with kept keys, and held by nobody
+	own     *api.KVPair // that of the session that asked; nil: none
+	earlier []string    // the sessions of others: a trace lives as long as its session, or longer where keys are kept, and then nothing says when that ended
+	left    []*api.KVPair
 }
 
-// readTraces picks the traces of an election's holders, but for that of session own, from entries.
+// readTraces picks the traces of an election's holders from entries, which may have other keys as well. own is the session that asks.
 func readTraces(key, own string, entries []*api.KVPair) traces {
 	var t traces
 	for _, entry := range entries {
 		session, ok := strings.CutPrefix(entry.Key, tracesOf(key))
 		switch {
-		case !ok || session == own || !isSessionID(session):
-		case entry.Session == session:
-			t.held = append(t.held, session)
+		case !ok || !isSessionID(session) || entry.Session != session && entry.Session != "":
+			continue
+		case session == own:
+			t.own = entry
+			continue
 		case entry.Session == "":
 			t.left = append(t.left, entry)
 		}
+		t.earlier = append(t.earlier, session)
 	}
 	return t
 }
 
-// listTraces reads the traces of key's holders, but for that of session own.
+// listTraces reads the traces of key's holders.
 func (b *backend) listTraces(ctx context.Context, key, own string) (traces, error) {
 	what := "read who held key " + key
 	ctx, cancel := bound(ctx, requestTimeout)
@@ -53,6 +57,8 @@ func (b *backend) listTraces(ctx context.Context, key, own string) (traces, erro
 		return traces{}, b.fail(ctx, what, err)
 	case meta.ResultsFilteredByACLs:
 		return traces{}, b.fail(ctx, what, errFiltered)
+	case slices.Contains(entries, nil):
+		return traces{}, fmt.Errorf("consul: %s: null entry: %w", what, errForeign)
 	case len(entries) == 0 && (meta.LastIndex == 0 || !meta.KnownLeader):
 		return traces{}, fmt.Errorf("consul: %s: 404 without the index of a cluster that has a leader: %w", what, errForeign)
 	}
@@ -66,21 +72,22 @@ func (b *backend) readBoth(ctx context.Context, key, own string) (keyState, trac
 	defer cancel()
 	q := b.reading(ctx)
 	q.RequireConsistent = true
-	ok, out, meta, err := b.client.Txn().Txn(api.TxnOps{
+	ok, out, _, err := b.client.Txn().Txn(api.TxnOps{
 		{KV: &api.KVTxnOp{Verb: api.KVGetOrEmpty, Key: key}}, {KV: &api.KVTxnOp{Verb: api.KVGetTree, Key: tracesOf(key)}},
 	}, q)
 	var shown []*api.KVPair
 	switch {
 	case err != nil:
 		return keyState{}, traces{}, b.fail(ctx, what, err)
-	case meta.ResultsFilteredByACLs:
-		return keyState{}, traces{}, b.fail(ctx, what, errFiltered)
 	case !ok && slices.ContainsFunc(out.Errors, func(e *api.TxnError) bool { return e != nil && deniedText(e.What) }):
 		return keyState{}, traces{}, b.fail(ctx, what, errFiltered)
 	case ok:
 		shown = pairs(out.Results)
 	}
-	if len(shown) == 0 || shown[0].Key != key {
+	switch {
+	case ok && len(shown) == 0: // a transaction leaves out what the token may not read, without a word
+		return keyState{}, traces{}, b.fail(ctx, what, errFiltered)
+	case len(shown) == 0 || shown[0].Key != key:
 		return keyState{}, traces{}, fmt.Errorf("consul: %s: a transaction that does not show it: %w", what, errForeign)
 	}
 	state := keyState{entry: shown[0], index: max(shown[0].ModifyIndex, 1)}
@@ -90,12 +97,35 @@ func (b *backend) readBoth(ctx context.Context, key, own string) (keyState, trac
 	return state, readTraces(key, own, shown), nil
 }
 
-// sweepTraces deletes what is left of dead sessions, some at a time. Where that fails, the next one to take the key tries again.
-func (b *backend) sweepTraces(ctx context.Context, left []*api.KVPair) {
-	const most = 16
-	for _, entry := range left[:min(len(left), most)] {
-		if b.deleteKey(ctx, "remove the trace in key", entry.Key, entry.ModifyIndex) != nil {
-			return
-		}
+// retrace writes the trace of a holding that has none: somebody else got it for the session.
+func (s *session) retrace(ctx context.Context, entry *api.KVPair) error {
+	what := "leave a trace beside key " + entry.Key
+	_, verdict, err := s.backend.transact(ctx, what, unchanged(entry.Key, keyState{entry: entry}),
+		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(entry.Key, s.id), Session: s.id, Value: entry.Value})
+	if err == nil && verdict != verdictDone {
+		err = fmt.Errorf("consul: %s: %w", what, errRaces)
 	}
+	return err
+}
+
+// untrace takes back the trace of a holding that is over, as long as key is as it was read. What fails is tried again at the next look.
+func (s *session) untrace(ctx context.Context, key string, state keyState) {
+	_, verdict, err := s.backend.transact(ctx, "remove the trace beside key "+key, unchanged(key, state), &api.KVTxnOp{Verb: api.KVDelete, Key: traceOf(key, s.id)})
+	if err == nil && verdict == verdictDone {
+		s.trace(key, false)
+	}
+}
+
+// sweepTraces deletes what is left of dead sessions with kept keys. Only a leader that resigns does so: that it led shows that none of theirs believes.
+func (b *backend) sweepTraces(ctx context.Context, left []*api.KVPair) error {
+	if len(left) == 0 {
+		return nil
+	}
+	const most = 60 // Consul takes 64 operations in one transaction
+	var ops []*api.KVTxnOp
+	for _, entry := range left[:min(len(left), most)] {
+		ops = append(ops, &api.KVTxnOp{Verb: api.KVDeleteCAS, Key: entry.Key, Index: entry.ModifyIndex})
+	}
+	_, _, err := b.transact(ctx, "remove the traces of dead sessions", ops...)
+	return err
 }

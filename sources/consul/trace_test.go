@@ -23,6 +23,16 @@ func showed(pair api.KVPair, traces ...api.KVPair) answer {
 	return answer{body: api.TxnResponse{Results: results}}
 }
 
+// looked is a transaction that only reads: the key, and then traces.
+func looked(pair api.KVPair, traces ...api.KVPair) answer {
+	pair.Key = key
+	var results api.TxnResults
+	for _, entry := range append([]api.KVPair{pair}, traces...) {
+		results = append(results, &api.TxnResult{KV: &entry})
+	}
+	return answer{body: api.TxnResponse{Results: results}}
+}
+
 func traceBy(session string) api.KVPair {
 	return api.KVPair{Key: traceOf(key, session), Session: session, ModifyIndex: 5}
 }
@@ -39,13 +49,13 @@ func TestWhoTakesTheKeyLearnsWhoHeldIt(t *testing.T) {
 		{"nobody", nil, nil, "get txn"},
 		{"who was deposed", []api.KVPair{traceBy(idTwo), traceBy(idOne)}, []string{idTwo}, "get txn"},
 		{"several", []api.KVPair{traceBy(idTwo), traceBy(idThree)}, []string{idTwo, idThree}, "get txn"},
-		{"not a dead session, whose trace is removed", []api.KVPair{dead, traceBy(idTwo)}, []string{idTwo}, "get txn delete"},
+		{"a dead session with kept keys, whose member may believe where a check ended it", []api.KVPair{dead, traceBy(idTwo)}, []string{idThree, idTwo}, "get txn"},
 		{"not the keys of other elections", []api.KVPair{
 			{Key: key + "/holders/x/leader", Session: idTwo}, {Key: key + "/" + idTwo, Session: idTwo}, {Key: traceOf(key, idThree), Session: idTwo},
 		}, nil, "get txn"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, a := with(t, map[string][]answer{"get": {missing(7), found(8, api.KVPair{Session: idOne, ModifyIndex: 8, CreateIndex: 8, LockIndex: 1})}, "txn": {showed(won, c.shown...)}, "delete": {{body: true}}})
+			b, a := with(t, map[string][]answer{"get": {missing(7), found(8, api.KVPair{Session: idOne, ModifyIndex: 8, CreateIndex: 8, LockIndex: 1})}, "txn": {showed(won, c.shown...)}})
 			s := ours(b)
 			o, err := s.Campaign(t.Context(), key, voteOf(idOne))
 			if err != nil || o.Holder.Session != idOne || o.Holder.Token != 8 || !slices.Equal(o.Earlier, c.earlier) {
@@ -71,6 +81,17 @@ func TestWhoTakesTheKeyLearnsWhoHeldIt(t *testing.T) {
 func TestWhoFindsItselfHoldingLooksForTraces(t *testing.T) {
 	mine := found(8, api.KVPair{Session: idOne, ModifyIndex: 8})
 	list := answer{index: "8", body: []api.KVPair{traceBy(idOne), traceBy(idTwo)}}
+	t.Run("and leaves its own where somebody else got the key for it", func(t *testing.T) {
+		left := answer{body: api.TxnResponse{Results: api.TxnResults{{KV: &api.KVPair{Key: traceOf(key, idOne), ModifyIndex: 9}}}}}
+		b, a := with(t, map[string][]answer{"get": {mine}, "list": {{index: "8", body: []api.KVPair{traceBy(idTwo)}}}, "txn": {left}})
+		o, err := ours(b).Campaign(t.Context(), key, voteOf(idOne))
+		if err != nil || !slices.Equal(o.Earlier, []string{idTwo}) {
+			t.Errorf("%+v, %v; want the earlier holder %s", o, err, idTwo)
+		}
+		if got := a.got("txn"); len(got) != 1 || !strings.Contains(got[0].body, `"Verb":"check-index"`) || !strings.Contains(got[0].body, `"Verb":"lock","Key":"`+traceOf(key, idOne)) {
+			t.Errorf("%+v", got)
+		}
+	})
 	b, a := with(t, map[string][]answer{"get": {mine}, "list": {list}})
 	o, err := ours(b).Campaign(t.Context(), key, voteOf(idOne))
 	if err != nil || !slices.Equal(o.Earlier, []string{idTwo}) {
@@ -88,6 +109,7 @@ func TestWhoFindsItselfHoldingLooksForTraces(t *testing.T) {
 	}{
 		{"bad input 12: a denied list is not nobody", answer{status: http.StatusForbidden, body: "Permission denied"}, leadership.ErrDenied, "who held key"},
 		{"nor is a filtered one", answer{status: 404, index: "8", header: map[string]string{"X-Consul-Results-Filtered-By-ACLs": "true"}, body: ""}, leadership.ErrDenied, "who held key"},
+		{"nor is nothing", answer{index: "8", body: "[null]"}, errTransient, "null entry"},
 		{"nor is any web server's 404", answer{status: 404, body: ""}, errTransient, "404"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,10 +131,12 @@ func TestWhoMayHoldTheKeyLooksForBothAtOnce(t *testing.T) {
 		want error
 		text string
 	}{
-		{"both", answer{body: api.TxnResponse{Results: api.TxnResults{{KV: &mine}, {KV: &api.KVPair{Key: traceOf(key, idTwo), Session: idTwo}}}}}, nil, ""},
+		{"both", looked(mine, traceBy(idOne), traceBy(idTwo)), nil, ""},
 		{"refused", denied, leadership.ErrDenied, "read key"},
+		{"refused by a server that it was passed on to", answer{status: 500, body: "rpc error making call: ACL not found"}, leadership.ErrDenied, "read key"},
+		{"hidden", answer{body: api.TxnResponse{}}, leadership.ErrDenied, "read key"},
 		{"refused in part", rolledBack(&api.TxnError{OpIndex: 1, What: "Permission denied: token lacks permission 'key:read'"}), leadership.ErrDenied, "read key"},
-		{"not of Consul's", answer{body: "{}"}, errTransient, "does not show it"},
+		{"of another key", answer{body: api.TxnResponse{Results: api.TxnResults{{KV: &api.KVPair{Key: "x"}}}}}, errTransient, "does not show it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, a := with(t, map[string][]answer{"get": {missing(7)}, "txn": {lost}, "look": {c.look}})
@@ -176,14 +200,56 @@ func TestTheTraceGoesWithTheKey(t *testing.T) {
 			t.Errorf("requests %s", got)
 		}
 	})
-	t.Run("of an attached session only while the key is as it was read", func(t *testing.T) {
-		b, a := with(t, map[string][]answer{"get": {found(9, api.KVPair{Session: idTwo, ModifyIndex: 9})}, "txn": {done}})
-		s := b.newSession(idOne, storeTTL, true)
-		if err := s.Resign(t.Context(), key, nil); err != nil {
+	t.Run("of an attached session as it was read, while the key is as it was read", func(t *testing.T) {
+		b, a := with(t, map[string][]answer{"look": {looked(api.KVPair{Session: idTwo, ModifyIndex: 9}, traceBy(idOne))}, "txn": {done}})
+		if err := b.newSession(idOne, storeTTL, true).Resign(t.Context(), key, nil); err != nil {
 			t.Fatal(err)
 		}
-		if got := a.got("txn"); len(got) != 1 || !strings.Contains(got[0].body, `"Verb":"check-index"`) || !strings.Contains(got[0].body, untrace) {
-			t.Errorf("%+v", got)
+		want := `"Verb":"delete-cas","Key":"services/app/leader/holders/` + idOne + `","Value":null,"Flags":0,"Index":5`
+		if got := a.got("txn"); len(got) != 1 || !strings.Contains(got[0].body, `"Verb":"check-index"`) || !strings.Contains(got[0].body, want) {
+			t.Errorf("%+v; want %s", got, want)
+		}
+	})
+	t.Run("of an attached session nothing is asked for where it left none", func(t *testing.T) {
+		b, a := with(t, map[string][]answer{"look": {looked(api.KVPair{Session: idTwo, ModifyIndex: 9}, traceBy(idTwo))}})
+		if err := b.newSession(idOne, storeTTL, true).Resign(t.Context(), key, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.kinds(); got != "look" {
+			t.Errorf("requests %s", got)
+		}
+	})
+	t.Run("once another one is seen to hold the key, after an attempt of which the answer was lost", func(t *testing.T) {
+		theirs := looked(api.KVPair{Session: idTwo, ModifyIndex: 9}, traceBy(idOne), traceBy(idTwo))
+		b, a := with(t, map[string][]answer{"get": {missing(7), found(9, api.KVPair{Session: idTwo, ModifyIndex: 9})}, "txn": {{status: 500, body: "lost"}, done}, "look": {theirs}, "info": {live(idOne, "10s")}})
+		s := ours(b)
+		if _, err := s.Campaign(t.Context(), key, voteOf(idOne)); err == nil {
+			t.Fatal("a lost answer is no error")
+		}
+		for range 2 {
+			if o, err := s.Campaign(t.Context(), key, voteOf(idOne)); err != nil || o.Holder.Session != idTwo {
+				t.Fatal(o, err)
+			}
+		}
+		if got := a.kinds(); got != "get txn look txn info get info" {
+			t.Errorf("requests %s", got)
+		}
+	})
+	t.Run("and those of dead sessions go with the sign of who led after them", func(t *testing.T) {
+		dead := api.KVPair{Key: traceOf(key, idThree), ModifyIndex: 4}
+		for _, sign := range [][]byte{voteOf(""), nil} {
+			b, a := with(t, map[string][]answer{"get": {missing(7)}, "txn": {showed(api.KVPair{ModifyIndex: 8}, dead), released, done}})
+			s := ours(b)
+			if _, err := s.Campaign(t.Context(), key, voteOf(idOne)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Resign(t.Context(), key, sign); err != nil {
+				t.Fatal(err)
+			}
+			got := a.got("txn")
+			if swept := len(got) == 3 && strings.Contains(got[2].body, `"Verb":"delete-cas","Key":"`+dead.Key); swept != (sign != nil) {
+				t.Errorf("with the sign %q: %d transactions", sign, len(got))
+			}
 		}
 	})
 }

@@ -87,7 +87,7 @@ func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (
 	}
 	enter := []clientv3.Op{
 		clientv3.OpGet(prefix, clientv3.WithLastCreate()...), // who is last in line so far
-		tracesIfFirst(prefix, 0),
+		tracesIfNobody(prefix),
 		clientv3.OpPut(own, string(value), clientv3.WithLease(s.lease)),
 		clientv3.OpGet(own),
 		clientv3.OpGet(prefix, clientv3.WithFirstCreate()...),
@@ -203,6 +203,9 @@ func (s *session) formerly(ctx context.Context, a *api, key string, at standing)
 		return nil, err
 	}
 	before := &former{resigned: resigned}
+	if p, ok := s.place(key); ok && p.ahead.foreign && !resigned { // another client's, which leaves no trace
+		before.earlier = append(before.earlier, p.ahead.session)
+	}
 	for _, kv := range at.traces {
 		session := strings.TrimPrefix(string(kv.Key), tracesOf(key))
 		if _, ok := parseLease(session); ok && session != s.id {

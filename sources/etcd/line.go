@@ -29,10 +29,17 @@ type standing struct {
 func (a *api) standing(ctx context.Context, prefix, own string, create int64) (standing, error) {
 	for {
 		ops := []clientv3.Op{clientv3.OpGet(own), clientv3.OpGet(prefix, clientv3.WithFirstCreate()...)}
+		txn := a.kv.Txn(ctx)
 		if create > 1 {
-			ops = append(ops, clientv3.OpGet(prefix, append(clientv3.WithLastCreate(), clientv3.WithMaxCreateRev(create-1))...), tracesIfFirst(prefix, create))
+			// Of the first in line the older traces are read as well. Lines are long, and read so often that the traces of all who wait must not be read with them.
+			ops = append(ops, clientv3.OpGet(prefix, append(clientv3.WithLastCreate(), clientv3.WithMaxCreateRev(create-1))...))
+			first := clientv3.Compare(clientv3.CreateRevision(prefix), ">", create-1).WithPrefix()
+			traces := clientv3.OpGet(tracesBeside(prefix), olderTraces(create)...)
+			txn = txn.If(first).Then(append(slices.Clone(ops), traces)...).Else(ops...)
+		} else {
+			txn = txn.Then(ops...)
 		}
-		resp, err := a.kv.Txn(ctx).Then(ops...).Commit()
+		resp, err := txn.Commit()
 		if err != nil {
 			return standing{}, err
 		}
@@ -42,8 +49,8 @@ func (a *api) standing(ctx context.Context, prefix, own string, create int64) (s
 			continue
 		}
 		if s.own != nil && create > 1 {
-			s.ahead = ranged(resp, 2)
-			s.traces, s.traced = tracesRead(resp, 3)
+			s.ahead, s.traced = ranged(resp, 2), resp.Succeeded
+			s.traces = allRanged(resp, 3)
 		}
 		if err := s.check(prefix, own); err != nil {
 			return standing{}, err
@@ -78,19 +85,15 @@ func (a *api) standsStill(ctx context.Context, prefix, own string, p place) (sta
 	return s, same, s.check(prefix, own)
 }
 
-// olderTraces limits a read of traces to those of candidates who stood before the one with that create revision. For one that does not stand yet, at create revision 0, these are all.
+// olderTraces limits a read of traces to those of candidates who stood before the one with that create revision.
 func olderTraces(create int64) []clientv3.OpOption {
-	return []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithMaxModRev(max(create-1, 0)), clientv3.WithKeysOnly()}
+	return []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithMaxModRev(create - 1), clientv3.WithKeysOnly()}
 }
 
-// tracesIfFirst reads the older traces if all candidates' keys were created at revision create or later, so that the one that was is the first in line; at create revision 0, if nobody
-// stands. Lines are long, and read so often that the traces of all who wait must not be read with them.
-func tracesIfFirst(prefix string, create int64) clientv3.Op {
-	first := clientv3.Compare(clientv3.CreateRevision(prefix), ">", create-1).WithPrefix()
-	if create == 0 {
-		first = clientv3.Compare(clientv3.CreateRevision(prefix), "=", 0).WithPrefix()
-	}
-	return clientv3.OpTxn([]clientv3.Cmp{first}, []clientv3.Op{clientv3.OpGet(tracesBeside(prefix), olderTraces(create)...)}, nil)
+// tracesIfNobody reads all traces if nobody stands. As a transaction within one it makes that a write for the store.
+func tracesIfNobody(prefix string) clientv3.Op {
+	nobody := clientv3.Compare(clientv3.CreateRevision(prefix), "=", 0).WithPrefix()
+	return clientv3.OpTxn([]clientv3.Cmp{nobody}, []clientv3.Op{clientv3.OpGet(tracesBeside(prefix), clientv3.WithPrefix(), clientv3.WithKeysOnly())}, nil)
 }
 
 // tracesRead are the traces that the nth operation of a transaction read, if it did.

@@ -48,6 +48,7 @@ type neighbour struct {
 	key      string
 	create   int64
 	session  string
+	foreign  bool  // no member's
 	resigned bool  // it led, and gave the key back
 	gone     int64 // the revision at which its key was deleted; 0: not known
 }
@@ -131,13 +132,16 @@ func (s *session) leave(own string, vote []byte) []clientv3.Op {
 // withdraw deletes own as it was created at revision create, which is 0 if that is not known, its trace, and a sign: the lease of an attached session lives on, and a client that
 // takes it for a candidate would wait for its end. A deletion that is carried out late finds nothing, where an attached session stands anew.
 func (a *api) withdraw(ctx context.Context, own string, create int64) error {
+	trace := create // written in the same transaction
 	for range maxLooks {
-		resp, err := a.kv.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(own), "=", create)).
-			Then(clientv3.OpDelete(own), clientv3.OpDelete(traceOf(own)), clientv3.OpDelete(resignedKey(own))).Else(clientv3.OpGet(own)).Commit()
+		resp, err := a.kv.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(own), "=", create), clientv3.Compare(clientv3.ModRevision(traceOf(own)), "=", trace)).
+			Then(clientv3.OpDelete(own), clientv3.OpDelete(traceOf(own)), clientv3.OpDelete(resignedKey(own))).
+			Else(clientv3.OpGet(own), clientv3.OpGet(traceOf(own))).Commit()
 		if err != nil || resp.Succeeded {
 			return err
 		}
-		create = ranged(resp, 0).GetCreateRevision()
+		create, trace = ranged(resp, 0).GetCreateRevision(), ranged(resp, 1).GetModRevision()
 	}
 	return errUnsettled
 }
@@ -229,5 +233,6 @@ func neighbourOf(prefix string, kv *mvccpb.KeyValue) neighbour {
 	if kv == nil {
 		return neighbour{}
 	}
-	return neighbour{key: string(kv.Key), create: kv.CreateRevision, session: holderOf(prefix, kv)}
+	session := holderOf(prefix, kv)
+	return neighbour{key: string(kv.Key), create: kv.CreateRevision, session: session, foreign: !isMember(session, kv)}
 }

@@ -27,7 +27,8 @@ func (b *backend) Candidates(ctx context.Context, key string) ([]leadership.Cand
 	for _, kv := range line {
 		if h := holder(prefix, kv); h.Session != "" {
 			c := leadership.Candidate{Session: h.Session}
-			if vote, err := leadership.ParseVote(kv.Value); err == nil && vote.SessionID == h.Session { // somebody else's client writes what it likes
+			if isMember(h.Session, kv) {
+				vote, _ := leadership.ParseVote(kv.Value)
 				c.ServiceID = vote.ServiceID
 			}
 			candidates = append(candidates, c)
@@ -94,11 +95,17 @@ func upTo(prefix string, waiting []*mvccpb.KeyValue, heir string) ([]*mvccpb.Key
 		if session == heir {
 			return waiting[:i], kv, nil
 		}
-		if vote, err := leadership.ParseVote(kv.Value); err != nil || vote.SessionID != session {
+		if !isMember(session, kv) {
 			return nil, nil, fmt.Errorf("%w: %s, which is not a member's, stands before session %s", leadership.ErrNoCandidate, kv.Key, heir)
 		}
 	}
 	return nil, nil, fmt.Errorf("%w: session %s", leadership.ErrNoCandidate, heir)
+}
+
+// isMember reports whether the candidate of that session is a member, going by its vote: other clients write what they like.
+func isMember(session string, kv *mvccpb.KeyValue) bool {
+	vote, err := leadership.ParseVote(kv.Value)
+	return err == nil && vote.SessionID == session
 }
 
 // pass deletes the keys between, as long as own is the first and next still stands, and does last with the last of them. It reports false where something
