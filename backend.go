@@ -30,8 +30,8 @@ import (
 //     caller from the instant before the call.
 //  9. A holding MUST leave a trace that is not the key: an operator who deletes the key takes it from a session that lives on, and whose member may be
 //     cut off and believe. To the session that holds the key, [Observation.Earlier] MUST name each other session that held it before, lives on, and has not given it
-//     back since, also where nobody but that session had ever looked at the key. A trace goes with Resign, with Transfer, and with its session. Others that stood
-//     before MAY be named: that costs their successor a wait.
+//     back since, also where nobody but that session had ever looked at the key. For who holds the key next the trace goes with Resign and Transfer, for
+//     all with the end of its session. Others that stood before MAY be named: that costs a wait.
 type Backend interface {
 	// Open creates a session that lives for ttl unless renewed. The store may grant a longer TTL.
 	Open(ctx context.Context, ttl time.Duration) (Session, error)

@@ -78,7 +78,7 @@ func (s *session) take(ctx context.Context, key string, value []byte, state keyS
 	held := s.trace(key, true)
 	shown, verdict, err := s.backend.transact(ctx, "campaign for key "+key, unchanged(key, state),
 		&api.KVTxnOp{Verb: api.KVGetTree, Key: tracesOf(key)},
-		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(key, s.id), Session: s.id, Value: value},
+		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(key, s.id), Session: s.id},
 		&api.KVTxnOp{Verb: api.KVLock, Key: key, Session: s.id, Value: value})
 	switch {
 	case err != nil:
@@ -89,7 +89,11 @@ func (s *session) take(ctx context.Context, key string, value []byte, state keyS
 	}
 	s.unleave(key)
 	entry, before := shown[len(shown)-1], readTraces(key, s.id, shown)
-	o.Earlier = append(o.Earlier, before.earlier...)
+	if o.Resigned {
+		o.Earlier = before.but(state.entry.Flags)
+	} else {
+		o.Earlier = append(o.Earlier, before.earlier...)
+	}
 	s.keepLeft(key, before.left)
 	s.backend.remember(place{s.id, key}, holding{
 		token:       entry.ModifyIndex,

@@ -85,13 +85,20 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 // release is the transaction of Resign, and, with what then happens to the key, of Transfer. An own session is destroyed afterwards: one that is carried out late does nothing then. An attached one lives on
 // and may hold the key again by that time, so that the transaction names the index of the holding that it is to end.
 //
-// The trace goes with it. Who does not hold the key any more, as an operator deleted it, takes back the trace alone. The index is the key's, once that is done.
+// The trace goes with it, or, where a sign names the session, with that, whose end comes next. Who does not hold the key any more, as an operator deleted it, takes back the trace alone. The index is the key's, once that is done.
 func (s *session) release(ctx context.Context, what, key string, vote []byte, then ...*api.KVTxnOp) (index uint64, _ verdict, _ error) {
 	untrace := &api.KVTxnOp{Verb: api.KVDelete, Key: traceOf(key, s.id)}
 	give := append([]*api.KVTxnOp{{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}}, then...)
+	marked := len(vote) > 0 && len(then) == 0 && !s.attached && s.backend.behavior == api.SessionBehaviorDelete
+	if marked {
+		give[0].Flags = markOf(s.id)
+	}
 	for range maxRaces {
-		ops, held := append([]*api.KVTxnOp{untrace}, give...), true
-		if s.attached {
+		ops, held := give, true
+		switch {
+		case !s.attached && !marked:
+			ops = append([]*api.KVTxnOp{untrace}, give...)
+		case s.attached:
 			var err error
 			if ops, held, err = s.guarded(ctx, key, give); err != nil || len(ops) == 0 {
 				return 0, verdictNotHeld, err

@@ -1,6 +1,7 @@
 package consul
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -75,6 +76,15 @@ func TestWhoTakesTheKeyLearnsWhoHeldIt(t *testing.T) {
 				t.Errorf("asked again: %+v, %v; want the earlier holders %q", o, err, c.earlier)
 			}
 		})
+	}
+}
+
+func TestWhoResignedIsNotNamedThoughItsSessionHasNotEnded(t *testing.T) {
+	sign := found(7, api.KVPair{ModifyIndex: 6, Value: voteOf(""), Flags: markOf(idTwo)})
+	b, _ := with(t, map[string][]answer{"get": {sign}, "txn": {showed(api.KVPair{ModifyIndex: 8}, traceBy(idTwo), traceBy(idThree))}})
+	o, err := ours(b).Campaign(t.Context(), key, voteOf(idOne))
+	if err != nil || !o.Resigned || !slices.Equal(o.Earlier, []string{idThree}) {
+		t.Errorf("%+v, %v; want resigned, and the earlier holder %s", o, err, idThree)
 	}
 }
 
@@ -165,19 +175,30 @@ func TestTheTraceGoesWithTheKey(t *testing.T) {
 	notHeld := rolledBack(&api.TxnError{OpIndex: 1, What: `failed to unlock key "services/app/leader", lock isn't held, or is held by another session`})
 	won, released := committed(api.KVPair{ModifyIndex: 8}), committed(api.KVPair{ModifyIndex: 9})
 	done := answer{body: api.TxnResponse{}}
-	t.Run("at a resignation", func(t *testing.T) {
-		b, a := with(t, map[string][]answer{"get": {missing(7)}, "txn": {won, released}})
-		s := ours(b)
-		if _, err := s.Campaign(t.Context(), key, voteOf(idOne)); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Resign(t.Context(), key, voteOf("")); err != nil {
-			t.Fatal(err)
-		}
-		if body := a.got("txn")[1].body; !strings.Contains(body, untrace) || !strings.Contains(body, `"Verb":"unlock"`) {
-			t.Errorf("transaction %s; want %s in it", body, untrace)
-		}
-	})
+	for _, c := range []struct {
+		name string
+		sign []byte
+		opts []Option
+		want string
+	}{
+		{"without a sign", nil, nil, untrace},
+		{"where keys are kept", voteOf(""), []Option{WithKeptKeys()}, untrace},
+		{"with the session that the sign names", voteOf(""), nil, fmt.Sprintf(`"Flags":%d`, markOf(idOne))},
+	} {
+		t.Run("at a resignation, "+c.name, func(t *testing.T) {
+			b, a := with(t, map[string][]answer{"get": {missing(7)}, "txn": {won, released}}, c.opts...)
+			s := ours(b)
+			if _, err := s.Campaign(t.Context(), key, voteOf(idOne)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Resign(t.Context(), key, c.sign); err != nil {
+				t.Fatal(err)
+			}
+			if body := a.got("txn")[1].body; !strings.Contains(body, c.want) || !strings.Contains(body, `"Verb":"unlock"`) {
+				t.Errorf("transaction %s; want %s in it", body, c.want)
+			}
+		})
+	}
 	t.Run("alone, once an operator has deleted the key", func(t *testing.T) {
 		b, a := with(t, map[string][]answer{"get": {missing(7)}, "txn": {won, notHeld, done}})
 		s := ours(b)

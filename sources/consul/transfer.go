@@ -82,7 +82,7 @@ func (s *session) Transfer(ctx context.Context, key string, vote []byte, heir le
 		flags = flagGiven
 	}
 	_, verdict, err := s.release(ctx, what, key, vote,
-		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(key, heir.SessionID), Session: heir.SessionID, Value: heir.Encode()},
+		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(key, heir.SessionID), Session: heir.SessionID},
 		&api.KVTxnOp{Verb: api.KVLock, Key: key, Session: heir.SessionID, Value: heir.Encode(), Flags: flags})
 	switch {
 	case errors.Is(err, leadership.ErrSessionLost): // the heir's: nothing asks whether the own one lives

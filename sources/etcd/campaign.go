@@ -203,12 +203,20 @@ func (s *session) formerly(ctx context.Context, a *api, key string, at standing)
 		return nil, err
 	}
 	before := &former{resigned: resigned}
-	if p, ok := s.place(key); ok && p.ahead.foreign && !resigned { // another client's, which leaves no trace
+	p, _ := s.place(key)
+	if p.ahead.foreign && !resigned { // another client's, which leaves no trace
 		before.earlier = append(before.earlier, p.ahead.session)
 	}
 	for _, kv := range at.traces {
 		session := strings.TrimPrefix(string(kv.Key), tracesOf(key))
-		if _, ok := parseLease(session); ok && session != s.id {
+		if _, ok := parseLease(session); !ok || session == s.id || p.ahead.resigned && p.ahead.session == session {
+			continue
+		}
+		left, err := a.resigned(ctx, candidateKey(key, session), kv.ModRevision, 0)
+		switch {
+		case err != nil:
+			return nil, err
+		case !left:
 			before.earlier = append(before.earlier, session)
 		}
 	}
@@ -252,10 +260,10 @@ func (s *session) lastBefore(ctx context.Context, a *api, prefix string, p place
 		if left, err = before(p.ahead.gone - 1); err != nil || len(left) == 0 {
 			return false, err
 		}
-		return a.resigned(ctx, left[0], p.ahead.gone)
+		return a.resigned(ctx, string(left[0].Key), left[0].CreateRevision, p.ahead.gone)
 	}
 	for _, kv := range slices.Backward(left[max(0, len(left)-mostBefore):]) {
-		if resigned, err = a.resigned(ctx, kv, 0); err != nil || resigned {
+		if resigned, err = a.resigned(ctx, string(kv.Key), kv.CreateRevision, 0); err != nil || resigned {
 			return resigned, err
 		}
 		lives, err := s.b.Lifetime(ctx, holderOf(prefix, kv))
@@ -266,12 +274,12 @@ func (s *session) lastBefore(ctx context.Context, a *api, prefix string, p place
 	return false, nil
 }
 
-// resigned reports whether the sign of who stood with kv is there at a revision, 0 for now.
-func (a *api) resigned(ctx context.Context, kv *mvccpb.KeyValue, revision int64) (bool, error) {
-	resp, err := a.kv.Get(ctx, resignedKey(string(kv.Key)), clientv3.WithRev(revision))
+// resigned reports whether the sign of who stood as candidate, since the revision create, is there at a revision, 0 for now.
+func (a *api) resigned(ctx context.Context, candidate string, create, revision int64) (bool, error) {
+	resp, err := a.kv.Get(ctx, resignedKey(candidate), clientv3.WithRev(revision))
 	if err != nil {
 		return false, err
 	}
 	sign := only(resp.Kvs)
-	return signs(sign, string(kv.Key)) && sign.ModRevision > kv.CreateRevision, nil
+	return signs(sign, candidate) && sign.ModRevision > create, nil
 }

@@ -120,11 +120,15 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	return nil
 }
 
-// leave is the end of a leader's candidacy, with its sign, if vote is one.
+// leave is the end of a leader's candidacy, with its sign, if vote is one. What the sign says holds for the trace as well, and both go with the lease. That of an attached session
+// lives on.
 func (s *session) leave(own string, vote []byte) []clientv3.Op {
-	ops := []clientv3.Op{clientv3.OpDelete(own), clientv3.OpDelete(traceOf(own))}
+	ops := []clientv3.Op{clientv3.OpDelete(own)}
 	if isSign(vote) {
 		ops = append(ops, clientv3.OpPut(resignedKey(own), string(vote), clientv3.WithLease(s.lease)))
+	}
+	if s.attached || !isSign(vote) {
+		ops = append(ops, clientv3.OpDelete(traceOf(own)))
 	}
 	return ops
 }

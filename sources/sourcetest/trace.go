@@ -85,6 +85,7 @@ func goneIsNotNamed(tt T, h Harness) {
 	t.elect(resigned, t.key)
 	t.resign(resigned, t.key)
 	t.names(t.elect(giver, t.key), giver, "three were deposed or resigned, and all gave up", nil, withdrawn, closed, resigned)
+	t.must("Session.Close", resigned.Close)
 	t.campaign(heir, t.key)
 	elected := t.standing(heir, t.key)
 	if err := t.transfer(giver, heir, farewell()); err != nil {
