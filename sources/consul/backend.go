@@ -230,9 +230,13 @@ func (b *backend) recall(entry *api.KVPair) (holding, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h, ok := b.holdings[place{entry.Session, entry.Key}]
-	same := ok && h.createIndex == entry.CreateIndex && h.token <= entry.ModifyIndex &&
+	return h, ok && h.shownBy(entry)
+}
+
+// shownBy says whether entry still is the holding.
+func (h *holding) shownBy(entry *api.KVPair) bool {
+	return h != nil && h.createIndex == entry.CreateIndex && h.token <= entry.ModifyIndex &&
 		(entry.LockIndex == h.lockIndex || entry.LockIndex == 0)
-	return h, same
 }
 
 // remember notes a holding. Of two calls the one with the higher token wins, whatever their order.
@@ -244,12 +248,14 @@ func (b *backend) remember(p place, h holding) {
 	}
 }
 
-// holds says whether a holding is remembered.
-func (b *backend) holds(p place) bool {
+// holding is the one that is remembered, or nil.
+func (b *backend) holding(p place) *holding {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	_, ok := b.holdings[p]
-	return ok
+	if h, ok := b.holdings[p]; ok {
+		return &h
+	}
+	return nil
 }
 
 func (b *backend) forget(p place) {

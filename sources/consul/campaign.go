@@ -65,7 +65,7 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (leade
 
 // look reads the key, and the traces as well where an answer to an attempt to take it may have been lost.
 func (s *session) look(ctx context.Context, key string) (keyState, *traces, error) {
-	if !s.traced(key) || s.backend.holds(place{s.id, key}) {
+	if !s.traced(key) || s.backend.holding(place{s.id, key}) != nil {
 		state, err := s.backend.readKey(ctx, key)
 		return state, nil, err
 	}
@@ -76,10 +76,14 @@ func (s *session) look(ctx context.Context, key string) (keyState, *traces, erro
 // take holds the key if it is still as state shows it, and learns who held it before.
 func (s *session) take(ctx context.Context, key string, value []byte, state keyState, o leadership.Observation) (leadership.Observation, verdict, error) {
 	held := s.trace(key, true)
-	shown, verdict, err := s.backend.transact(ctx, "campaign for key "+key, unchanged(key, state),
-		&api.KVTxnOp{Verb: api.KVGetTree, Key: tracesOf(key)},
+	ops := []*api.KVTxnOp{unchanged(key, state)}
+	if !o.Resigned { // who resigned has led, so nobody who held the key before that believes
+		ops = append(ops, &api.KVTxnOp{Verb: api.KVGetTree, Key: tracesOf(key)})
+	}
+	ops = append(ops,
 		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(key, s.id), Session: s.id},
 		&api.KVTxnOp{Verb: api.KVLock, Key: key, Session: s.id, Value: value})
+	shown, verdict, err := s.backend.transact(ctx, "campaign for key "+key, ops...)
 	switch {
 	case err != nil:
 		return o, verdict, err
@@ -89,11 +93,7 @@ func (s *session) take(ctx context.Context, key string, value []byte, state keyS
 	}
 	s.unleave(key)
 	entry, before := shown[len(shown)-1], readTraces(key, s.id, shown)
-	if o.Resigned {
-		o.Earlier = before.but(state.entry.Flags)
-	} else {
-		o.Earlier = append(o.Earlier, before.earlier...)
-	}
+	o.Earlier = append(o.Earlier, before.earlier...)
 	s.keepLeft(key, before.left)
 	s.backend.remember(place{s.id, key}, holding{
 		token:       entry.ModifyIndex,

@@ -5,7 +5,7 @@
 // # What stands at the store
 //
 // The key "services/<service name>/leader", held by the leader's session, with the vote as its value: the three-field JSON of
-// [leadership.Vote], flags 0, or a mark where [leadership.Member.TransferTo] gave the key away, or in the flags of a key that nobody holds one of who resigned. Members of the Java library leadership-consul take part in the same election. Sessions are named
+// [leadership.Vote], flags 0, or a mark where [leadership.Member.TransferTo] gave the key away. Members of the Java library leadership-consul take part in the same election. Sessions are named
 // after their election and instance, so that an operator can tell them apart in the output of "consul" and in its UI.
 //
 // Sessions are made with behaviour "delete": the key of a dead leader vanishes, and data found in a key that nobody

@@ -51,7 +51,7 @@ func TestBadAnswers(t *testing.T) {
 		return ours(b).Watch(ctx, key, leadership.Observation{Revision: 5})
 	}
 	renew := func(ctx context.Context, b *backend) error { return ours(b).Renew(ctx) }
-	resign := func(ctx context.Context, b *backend) error { return ours(b).Resign(ctx, key, voteOf("")) }
+	resign := func(ctx context.Context, b *backend) error { return holder(b).Resign(ctx, key, voteOf("")) }
 	shut := func(ctx context.Context, b *backend) error { return ours(b).Close(ctx) }
 	open := func(ctx context.Context, b *backend) error { _, err := b.Open(ctx, 15*time.Second); return err }
 	attach := func(ctx context.Context, b *backend) error {

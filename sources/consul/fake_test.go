@@ -221,6 +221,12 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"
 // ours is a session of b that was opened with idOne.
 func ours(b *backend) *session { return b.newSession(idOne, 10*time.Second, false) }
 
+// holder is ours that holds the key, at index 8.
+func holder(b *backend) *session {
+	b.remember(place{idOne, key}, holding{token: 8, createIndex: 8, lockIndex: 1})
+	return ours(b)
+}
+
 func voteOf(id string) []byte {
 	return leadership.Vote{SessionID: id, ServiceName: "app", ServiceID: "node"}.Encode()
 }

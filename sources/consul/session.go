@@ -60,13 +60,14 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	s.backend.forget(place{s.id, key})
+	p := place{s.id, key}
 	earlier, leftBefore := s.leave(key, sign{value: vote})
-	index, verdict, err := s.release(ctx, "release key "+key, key, vote)
+	index, verdict, err := s.release(ctx, "release key "+key, key, s.backend.holding(p), vote)
 	switch {
 	case err != nil:
 		return err // the sign may be there: Close looks
 	case verdict == verdictDone:
+		s.backend.forget(p)
 		s.leave(key, sign{value: vote, index: index})
 		if dead := s.keepLeft(key, nil); len(vote) > 0 {
 			return s.backend.sweepTraces(ctx, dead)
@@ -74,6 +75,9 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 		return nil
 	case verdict != verdictNotHeld:
 		return nil
+	}
+	s.backend.forget(p)
+	switch {
 	case leftBefore:
 		s.leave(key, earlier)
 	default:
@@ -82,33 +86,33 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	return nil
 }
 
-// release is the transaction of Resign, and, with what then happens to the key, of Transfer. An own session is destroyed afterwards: one that is carried out late does nothing then. An attached one lives on
-// and may hold the key again by that time, so that the transaction names the index of the holding that it is to end.
+// release is the transaction of Resign, and, with what then happens to the key, of Transfer. It names the index of the holding that it is to end: carried out late, it must end no other
+// one, which this session may have got meanwhile, and leave no sign of a resignation there. The index is the key's, once that is done.
 //
-// The trace goes with it, or, where a sign names the session, with that, whose end comes next. Who does not hold the key any more, as an operator deleted it, takes back the trace alone. The index is the key's, once that is done.
-func (s *session) release(ctx context.Context, what, key string, vote []byte, then ...*api.KVTxnOp) (index uint64, _ verdict, _ error) {
+// The trace goes with it, or, where a sign says that it means nothing any more, with the session, whose end comes next. Who does not hold the key any more, as an operator deleted it, takes back the trace alone.
+func (s *session) release(ctx context.Context, what, key string, h *holding, vote []byte, then ...*api.KVTxnOp) (index uint64, _ verdict, _ error) {
 	untrace := &api.KVTxnOp{Verb: api.KVDelete, Key: traceOf(key, s.id)}
 	give := append([]*api.KVTxnOp{{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}}, then...)
-	marked := len(vote) > 0 && len(then) == 0 && !s.attached && s.backend.behavior == api.SessionBehaviorDelete
-	if marked {
-		give[0].Flags = markOf(s.id)
-	}
-	for range maxRaces {
+	ends := len(vote) > 0 && len(then) == 0 && !s.attached && s.backend.behavior == api.SessionBehaviorDelete // the trace, with the session
+	for attempt := range maxRaces {
 		ops, held := give, true
-		switch {
-		case !s.attached && !marked:
+		if !ends {
 			ops = append([]*api.KVTxnOp{untrace}, give...)
-		case s.attached:
+		}
+		switch {
+		case s.attached || attempt > 0 || h == nil && len(vote) > 0:
 			var err error
-			if ops, held, err = s.guarded(ctx, key, give); err != nil || len(ops) == 0 {
+			if ops, held, err = s.guarded(ctx, key, h, give); err != nil || len(ops) == 0 {
 				return 0, verdictNotHeld, err
 			}
+		case h != nil:
+			ops = append([]*api.KVTxnOp{{Verb: api.KVCheckIndex, Key: key, Index: h.token}}, ops...)
 		}
 		shown, verdict, err := s.backend.transact(ctx, what, ops...)
 		switch {
 		case err != nil:
 			return 0, verdictUnknown, err
-		case s.attached && (verdict == verdictMoved || verdict == verdictNotHeld):
+		case verdict == verdictMoved, verdict == verdictNotHeld && (s.attached || attempt > 0):
 			continue
 		case verdict == verdictNotHeld && (s.traced(key) || s.backend.behavior == api.SessionBehaviorRelease):
 			if _, _, err = s.backend.transact(ctx, what, untrace); err != nil {
@@ -125,14 +129,14 @@ func (s *session) release(ctx context.Context, what, key string, vote []byte, th
 	return 0, verdictUnknown, fmt.Errorf("consul: %s: %w", what, errRaces)
 }
 
-// guarded is the transaction of an attached session: of give it makes one that names what it read, lest it end a later holding when it comes late. Where the session does not hold the
-// key, the transaction is about its trace alone, and empty where there is none.
-func (s *session) guarded(ctx context.Context, key string, give []*api.KVTxnOp) (ops []*api.KVTxnOp, held bool, err error) {
+// guarded makes of give a transaction that names what is read now. To give a key back with a sign it must be the holding h, as far as that is known: a later one was never believed in. Where
+// there is nothing to give back, the transaction is about the trace alone, and empty where there is none.
+func (s *session) guarded(ctx context.Context, key string, h *holding, give []*api.KVTxnOp) (ops []*api.KVTxnOp, held bool, err error) {
 	state, seen, err := s.backend.readBoth(ctx, key, s.id)
 	if err != nil {
 		return nil, false, err
 	}
-	held = state.entry != nil && state.entry.Session == s.id
+	held = state.entry != nil && state.entry.Session == s.id && (len(give[0].Value) == 0 || h == nil || h.shownBy(state.entry))
 	if held || seen.own != nil {
 		ops = append(ops, unchanged(key, state))
 	}

@@ -27,7 +27,7 @@ func TestResignAndClose(t *testing.T) {
 	}{
 		{"release, then destroy, then remove the sign", 1, map[string][]answer{"txn": {released}, "destroy": {yes}, "delete": {yes}}, "txn destroy delete", "20"},
 		{"without standing nothing is left to remove", 1, map[string][]answer{"txn": {notHeld}, "destroy": {yes}}, "txn destroy", ""},
-		{"resigned twice, the sign is still removed", 2, map[string][]answer{"txn": {released, notHeld}, "destroy": {yes}, "delete": {yes}}, "txn txn destroy delete", "20"},
+		{"resigned twice, the sign is still removed", 2, map[string][]answer{"txn": {released}, "look": {looked(api.KVPair{ModifyIndex: 20})}, "destroy": {yes}, "delete": {yes}}, "txn look destroy delete", "20"},
 		{"whose answer was lost: the sign is looked for", 1, map[string][]answer{"txn": {lost}, "destroy": {yes}, "get": {found(21, sign)}, "delete": {yes}}, "txn destroy get delete", "20"},
 		{"whose answer was lost and that is repeated", 2, map[string][]answer{"txn": {lost, notHeld}, "destroy": {yes}, "get": {found(21, sign)}, "delete": {yes}}, "txn txn destroy get delete", "20"},
 		{"whose answer was lost: somebody has taken the key", 1, map[string][]answer{"txn": {lost}, "destroy": {yes}, "get": {found(22, api.KVPair{ModifyIndex: 22, Session: idTwo, Value: voteOf("")})}}, "txn destroy get", ""},
@@ -38,7 +38,7 @@ func TestResignAndClose(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, a := with(t, c.answers)
-			s := ours(b)
+			s := holder(b)
 			for range c.resigns {
 				err := s.Resign(t.Context(), key, voteOf(""))
 				if failed := err != nil; failed != (c.answers["txn"] != nil && strings.Contains(c.name, "lost") && len(a.got("txn")) == 1) {
@@ -71,7 +71,7 @@ func TestCloseReportsWhatFailedAndMayBeRepeated(t *testing.T) {
 	b, a := with(t, map[string][]answer{
 		"txn": {committed(api.KVPair{ModifyIndex: 20})}, "destroy": {bad, yes}, "delete": {bad, yes},
 	})
-	s := ours(b)
+	s := holder(b)
 	if err := s.Resign(t.Context(), key, voteOf("")); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestWinningAgainKeepsTheKey(t *testing.T) {
 		"get":     {found(20, api.KVPair{ModifyIndex: 20, Value: voteOf("")})},
 		"destroy": {yes},
 	})
-	s := ours(b)
+	s := holder(b)
 	if err := s.Resign(t.Context(), key, voteOf("")); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestResignationOfAnAttachedSessionNamesTheHolding(t *testing.T) {
 
 func TestKeysThatConsulWouldRedirectAreRefusedByEveryCall(t *testing.T) {
 	b, _ := with(t, nil)
-	s := ours(b)
+	s := holder(b)
 	for name, call := range map[string]func(context.Context) error{
 		"Observe":  func(ctx context.Context) error { _, err := b.Observe(ctx, "a//b"); return err },
 		"Campaign": func(ctx context.Context) error { _, err := s.Campaign(ctx, "a//b", nil); return err },

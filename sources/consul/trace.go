@@ -2,8 +2,6 @@ package consul
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,21 +23,6 @@ type traces struct {
 	own     *api.KVPair // that of the session that asked; nil: none
 	earlier []string    // the sessions of others: a trace lives as long as its session, or longer where keys are kept, and then nothing says when that ended
 	left    []*api.KVPair
-}
-
-// markOf stands for a session in the flags of a key that it released with a sign: its first 64 bits, which are random. So its trace, which goes with the session,
-// need not be deleted in that transaction, for which others wait.
-func markOf(session string) uint64 {
-	digits, err := hex.DecodeString(strings.ReplaceAll(session, "-", ""))
-	if err != nil || len(digits) < 8 {
-		return 0
-	}
-	return binary.BigEndian.Uint64(digits)
-}
-
-// but leaves out the session that mark stands for.
-func (t traces) but(mark uint64) []string {
-	return slices.DeleteFunc(slices.Clone(t.earlier), func(session string) bool { return markOf(session) == mark })
 }
 
 // readTraces picks the traces of an election's holders from entries, which may have other keys as well. own is the session that asks.

@@ -81,7 +81,7 @@ func (s *session) Transfer(ctx context.Context, key string, vote []byte, heir le
 	if len(vote) > 0 {
 		flags = flagGiven
 	}
-	_, verdict, err := s.release(ctx, what, key, vote,
+	_, verdict, err := s.release(ctx, what, key, s.backend.holding(place{s.id, key}), vote,
 		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(key, heir.SessionID), Session: heir.SessionID},
 		&api.KVTxnOp{Verb: api.KVLock, Key: key, Session: heir.SessionID, Value: heir.Encode(), Flags: flags})
 	switch {
