@@ -14,6 +14,8 @@
 // Consul's lock-delay follows a session that ends while it holds keys, and not a release. The sign is removed once the
 // session is gone, unless a successor has taken the key by then.
 //
+// Consul 1.14 or newer is needed, for transactions that read a key which may be missing.
+//
 // Beside the key its holder has a trace, "services/<service name>/leader/holders/<session>", from the same transaction on until it gives the key back or its session ends. An operator who
 // deletes the key alone leaves that: whoever takes the key next reads all traces in the transaction that takes it, and waits for those who may believe. To delete the traces as well
 // (consul kv delete -recurse) hides from it that there is anybody.

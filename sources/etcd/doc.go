@@ -18,7 +18,7 @@
 //
 // Beside its key each candidate has a trace on the same lease, from the same transaction on: k.holders//694d77aa9e38260f. It goes with the candidacy, and not where an operator
 // deletes the key. Who becomes the first in line reads the traces that are older than its own candidacy, and waits for those who may believe. To delete them as well hides
-// from it that there is anybody.
+// from it that there is anybody. Where an operator deletes the keys of waiters, too, the first one to stand again waits for these as if they had led.
 //
 // A waiter watches its own key and that of the candidate right before it, so that a handover wakes one waiter, not all of them.
 //
