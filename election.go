@@ -127,7 +127,7 @@ func newState(r rules, attach bool, seed uint64) state {
 //  6. While work of a term runs, key and session are not given back before it has returned or the drain time is over; nor does the
 //     member stand before it has returned.
 //
-// docs/model/election.pml has these rules as well, for spin to search; docs/model/README.md lists where the two differ, as D1 to D14.
+// docs/model/election.pml has these rules as well, for spin to search; docs/model/README.md lists where the two differ, as D1 to D16.
 func step(r rules, s state, in input) (state, effects) {
 	m := machine{rules: r, state: s, now: in.now}
 	m.busy = in.busy
@@ -258,7 +258,7 @@ func (m *machine) read(r reply, sent instant) {
 	case m.phase == phaseLeading:
 		m.lose(fmt.Errorf("%w: %s", ErrKeyLost, describe(holder)))
 		m.token = 0 // the term's holding is gone: what is given back now, if anything, was never believed in and deserves no sign
-	case m.phase == phaseClaiming: // stood with again, the session would pass for one that may believe: its holding has left a trace
+	case m.phase == phaseClaiming: // stood with again, the session would pass for one that may believe: its holding has left a trace (D15)
 		m.suspect(before.Session)
 		m.leave()
 	default:
