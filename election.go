@@ -259,8 +259,12 @@ func (m *machine) read(r reply, sent instant) {
 		m.lose(fmt.Errorf("%w: %s", ErrKeyLost, describe(holder)))
 		m.token = 0 // the term's holding is gone: what is given back now, if anything, was never believed in and deserves no sign
 	case m.phase == phaseClaiming: // stood with again, the session would pass for one that may believe: its holding has left a trace (D15)
-		m.suspect(before.Session)
+		m.succeed(r.op)
 		m.leave()
+		if m.adopted { // it is stood with again; one of its own would count as a failure to open one
+			m.failures[opOpen]++
+			m.notBefore[opCampaign] = m.now.after(m.pause(m.failures[opOpen]))
+		}
 	default:
 		m.holds = false
 		m.suspect(before.Session)

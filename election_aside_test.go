@@ -81,6 +81,20 @@ func TestStepAside(t *testing.T) {
 				d.t.Errorf("leads %v, StandDown returned %v", d.leads(), d.last.released)
 			}
 		}},
+		{"who waits for a resignation is answered where the session is lost while work runs", nil, func(d *script) {
+			d.elected()
+			d.busy = true
+			d.at(6.9)
+			d.resign()
+			if d.last.released {
+				d.t.Error("Resign returned while work runs")
+			}
+			d.at(7)
+			d.answer(opRenew, reply{err: ErrSessionLost})
+			if !d.last.released || d.leads() {
+				d.t.Errorf("Resign returned %v, leads %v", d.last.released, d.leads())
+			}
+		}},
 		{"a leader that is allowed to stand while its work is returning still gives the key back first", nil, func(d *script) {
 			d.elected()
 			d.busy = true

@@ -305,6 +305,7 @@ func (m *machine) restart() {
 	m.drop()
 	m.former, m.session, m.attach, m.adopted, m.token = m.session, "", false, false, 0
 	m.phase, m.holds, m.observed, m.stale = phaseOpening, false, false, false
+	m.fx.released = true // who waits for a resignation need wait no longer
 	m.notBefore[opOpen] = m.now
 	if !resigned {
 		m.failures[opOpen]++

@@ -101,6 +101,25 @@ func TestStepClaim(t *testing.T) {
 				}
 			}
 		}},
+		{"a session that was given, and loses each key before it believed, stands ever more slowly", nil, func(d *script) {
+			d.s.attach = true
+			d.opened("s1")
+			var waits []time.Duration
+			for i := range 6 {
+				d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", uint64(5+i)), Earlier: []string{"s0"}}})
+				d.answer(opWatch, reply{})
+				d.shows(opObserve, "", 0)
+				d.answer(opRelease, reply{})
+				d.expectAsks(false, opCampaign)
+				again := d.s.notBefore[opCampaign]
+				waits = append(waits, again.mono-d.now.mono)
+				d.now = again
+				d.tick()
+			}
+			if waits[0] < firstPause/2 || waits[5] < 8*waits[0] {
+				d.t.Errorf("it waited for %v", waits)
+			}
+		}},
 		{"a key that the own session got anew is not given back with a sign", nil, func(d *script) {
 			d.elected()
 			d.at(7)

@@ -70,7 +70,7 @@ func (l *simLine) read(s *simSession) Observation {
 	if first.session == s {
 		o.Earlier, o.Resigned = l.traces.beside(s), first.after
 	}
-	return o
+	return unlessResigned(o)
 }
 
 func (l *simLine) withdraw(s *simSession, sign bool) bool {
@@ -182,6 +182,14 @@ func (k *simKey) read(s *simSession) Observation {
 		o.Holder = held(k.owner.id, k.index)
 	}
 	o.Revision = k.store.revision
+	return unlessResigned(o)
+}
+
+// unlessResigned leaves out what a store need not tell.
+func unlessResigned(o Observation) Observation {
+	if o.Resigned {
+		o.Earlier = nil
+	}
 	return o
 }
 

@@ -246,6 +246,7 @@ func (m *simMember) release(r request, own *simSession, finish func(reply)) {
 	w := m.w
 	second := false
 	_, holding := w.store.election.holder()
+	token := m.s.token // a sign is for the holding that was believed in
 	end := func(first reply) {
 		if second {
 			return
@@ -271,7 +272,7 @@ func (m *simMember) release(r request, own *simSession, finish func(reply)) {
 	}
 	w.after(m.later(r.limit/2), func() { end(reply{err: errSimLate}) })
 	m.transmit(opRelease, end, func(answer func(reply)) {
-		w.store.ask(r, own, holding, r.sign, answer)
+		w.store.ask(r, own, holding, r.sign && holding == token, answer)
 	})
 }
 

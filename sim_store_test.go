@@ -237,7 +237,7 @@ func (s *simStore) ask(r request, own *simSession, holding uint64, sign bool, an
 // a later one when it is late.
 func (s *simStore) resign(own *simSession, holding uint64, sign bool, heir *simSession) {
 	h, token := s.election.holder()
-	if own.given && h == own && token != holding {
+	if h == own && token != holding {
 		return
 	}
 	if own.alive && h == own {

@@ -87,7 +87,7 @@
 byte holder;			/* of the key */
 byte token;			/* of this holding; 0 when there is none */
 bool resigned;			/* Observation.Resigned */
-byte previous;			/* Observation.Previous */
+byte previous;			/* Observation.Earlier */
 bool live[N];			/* the store knows the session */
 byte left[N];			/* of the session's TTL, by the store's clock; it may end at 0 or at any time after */
 

@@ -53,7 +53,7 @@ func mutants() []mutant {
 		{"own-key-not-checked", foreign, []edit{{engine, "mine := holder.Session == m.session &&", "mine := m.phase == phaseStanding || holder.Session == m.session &&"}}},
 		{"lost-key-ignored", foreign, []edit{{engine, "m.lose(fmt.Errorf(\"%w: %s\", ErrKeyLost, describe(holder)))", "m.proved = sent\n\t\tm.prove()"}}},
 		{"token-not-compared", foreign, []edit{
-			{engine, "&& (m.phase != phaseLeading || holder.Token == m.token)", ""},
+			{engine, "(!held || holder.Token == m.token)", "(held || !held)"},
 		}},
 		{"no-wait-for-predecessor", believes, []edit{{engine, "case len(m.doubts) > 0 || !m.now", "case !m.now"}}},
 		{"previous-holder-ignored", believes, []edit{{engine, "\t\tm.suspect(earlier)\n", "\t\t_ = earlier\n"}}},

@@ -225,7 +225,7 @@ func (b *backend) observation(state keyState) leadership.Observation {
 // key sets LockIndex to 0 and moves ModifyIndex; a new holding has another CreateIndex or LockIndex.
 //
 // Two of our sessions' holdings can't be mistaken for each other even where an operator's writes make these equal: only our own
-// Campaign takes the key, and it forgets the old holding before it asks for a new one.
+// Campaign takes the key, or a transfer to it, and Campaign forgets the old holding before it asks for a new one.
 func (b *backend) recall(entry *api.KVPair) (holding, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

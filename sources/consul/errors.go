@@ -142,6 +142,8 @@ func judgeText(what string) verdict {
 		return verdictDelayed
 	case lock && strings.HasSuffix(what, ", lock is already held"):
 		return verdictMoved
+	case strings.HasPrefix(what, "failed to delete key ") && strings.HasSuffix(what, ", index is stale"):
+		return verdictMoved
 	case unlock && strings.HasSuffix(what, ", lock isn't held, or is held by another session"):
 		return verdictNotHeld
 	default:

@@ -64,13 +64,16 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	earlier, leftBefore := s.leave(key, sign{value: vote})
 	index, verdict, err := s.release(ctx, "release key "+key, key, s.backend.holding(p), vote)
 	switch {
+	case err != nil && leftBefore && len(vote) == 0:
+		s.leave(key, earlier) // an attempt before left a sign, maybe
+		return err
 	case err != nil:
 		return err // the sign may be there: Close looks
 	case verdict == verdictDone:
 		s.backend.forget(p)
 		s.leave(key, sign{value: vote, index: index})
 		if dead := s.keepLeft(key, nil); len(vote) > 0 {
-			return s.backend.sweepTraces(ctx, dead)
+			s.backend.sweepTraces(ctx, dead)
 		}
 		return nil
 	case verdict != verdictNotHeld:
@@ -129,14 +132,22 @@ func (s *session) release(ctx context.Context, what, key string, h *holding, vot
 	return 0, verdictUnknown, fmt.Errorf("consul: %s: %w", what, errRaces)
 }
 
-// guarded makes of give a transaction that names what is read now. To give a key back with a sign it must be the holding h, as far as that is known: a later one was never believed in. Where
+// guarded makes of give a transaction that names what is read now. A holding that is not h, where that is known, was never believed in: it is given back without a sign, and to no heir. Where
 // there is nothing to give back, the transaction is about the trace alone, and empty where there is none.
 func (s *session) guarded(ctx context.Context, key string, h *holding, give []*api.KVTxnOp) (ops []*api.KVTxnOp, held bool, err error) {
 	state, seen, err := s.backend.readBoth(ctx, key, s.id)
 	if err != nil {
 		return nil, false, err
 	}
-	held = state.entry != nil && state.entry.Session == s.id && (len(give[0].Value) == 0 || h == nil || h.shownBy(state.entry))
+	held = state.entry != nil && state.entry.Session == s.id
+	if held && h != nil && !h.shownBy(state.entry) {
+		if len(give) > 1 {
+			return nil, false, nil
+		}
+		unsigned := *give[0]
+		unsigned.Value = nil
+		give = []*api.KVTxnOp{&unsigned}
+	}
 	if held || seen.own != nil {
 		ops = append(ops, unchanged(key, state))
 	}

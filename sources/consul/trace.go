@@ -10,7 +10,7 @@ import (
 )
 
 // Who takes a key also holds a second one, its trace, from the same transaction on. The trace ends with the session, and goes in the transaction that gives the key
-// back. An operator who deletes the key leaves it where it is: so whoever takes the key next finds out that somebody held it who may still believe, even if
+// back, unless that leaves a sign and the session ends next. An operator who deletes the key leaves it where it is: so whoever takes the key next finds out that somebody held it who may still believe, even if
 // it had never looked before.
 
 // tracesOf is what the traces of an election's holders begin with. What follows is the session.
@@ -116,16 +116,16 @@ func (s *session) untrace(ctx context.Context, key string, state keyState) {
 	}
 }
 
-// sweepTraces deletes what is left of dead sessions with kept keys. Only a leader that resigns does so: that it led shows that none of theirs believes.
-func (b *backend) sweepTraces(ctx context.Context, left []*api.KVPair) error {
+// sweepTraces deletes what is left of dead sessions with kept keys. Only a leader that resigns does so: that it led shows that none of theirs believes. Where that
+// fails, the next one does.
+func (b *backend) sweepTraces(ctx context.Context, left []*api.KVPair) {
 	if len(left) == 0 {
-		return nil
+		return
 	}
 	const most = 60 // Consul takes 64 operations in one transaction
 	var ops []*api.KVTxnOp
 	for _, entry := range left[:min(len(left), most)] {
 		ops = append(ops, &api.KVTxnOp{Verb: api.KVDeleteCAS, Key: entry.Key, Index: entry.ModifyIndex})
 	}
-	_, _, err := b.transact(ctx, "remove the traces of dead sessions", ops...)
-	return err
+	_, _, _ = b.transact(ctx, "remove the traces of dead sessions", ops...)
 }

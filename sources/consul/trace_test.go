@@ -244,6 +244,32 @@ func TestTheTraceGoesWithTheKey(t *testing.T) {
 			t.Errorf("requests %s", got)
 		}
 	})
+	t.Run("and a holding that was never believed in is given back without a sign, and to no heir", func(t *testing.T) {
+		later := looked(api.KVPair{Session: idOne, CreateIndex: 10, ModifyIndex: 10, LockIndex: 1}, traceBy(idOne))
+		moved := rolledBack(&api.TxnError{What: `failed index check for key "services/app/leader", current modify index 10 != 8`})
+		for _, attached := range []bool{false, true} {
+			answers := map[string][]answer{"look": {later}, "txn": {moved, released}}
+			if attached {
+				answers["txn"] = []answer{released}
+			}
+			b, a := with(t, answers)
+			s := holder(b)
+			s.attached = attached
+			if err := s.Resign(t.Context(), key, voteOf("")); err != nil {
+				t.Fatal(err)
+			}
+			last := a.got("txn")[len(a.got("txn"))-1].body
+			if !strings.Contains(last, `"Verb":"unlock","Key":"services/app/leader","Value":null`) || !strings.Contains(last, `"Index":10`) {
+				t.Errorf("attached %v: transaction %s", attached, last)
+			}
+		}
+		b, a := with(t, map[string][]answer{"look": {later}, "txn": {moved}})
+		err := holder(b).Transfer(t.Context(), key, voteOf(""), leadership.Vote{SessionID: idTwo})
+		check(t, err, leadership.ErrNoCandidate, "does not hold")
+		if got := a.kinds(); got != "txn look" {
+			t.Errorf("requests %s", got)
+		}
+	})
 	t.Run("once another one is seen to hold the key, after an attempt of which the answer was lost", func(t *testing.T) {
 		theirs := looked(api.KVPair{Session: idTwo, ModifyIndex: 9}, traceBy(idOne), traceBy(idTwo))
 		b, a := with(t, map[string][]answer{"get": {missing(7), found(9, api.KVPair{Session: idTwo, ModifyIndex: 9})}, "txn": {{status: 500, body: "lost"}, done}, "look": {theirs}, "info": {live(idOne, "10s")}})

@@ -16,7 +16,7 @@
 // lease, which is revoked next. That is how its successor knows at once that nobody believes in the term any more.
 // concurrency.Election takes that key for a candidate, too: who campaigns with it in that moment waits until the lease is revoked, and Leader and Observe may show it.
 //
-// Beside its key each candidate has a trace on the same lease, from the same transaction on: k.holders//694d77aa9e38260f. It goes with the candidacy, and not where an operator
+// Beside its key each candidate has a trace on the same lease, from the same transaction on: k.holders//694d77aa9e38260f. It goes with the candidacy, or with the lease where that is revoked next, and not where an operator
 // deletes the key. Who becomes the first in line reads the traces that are older than its own candidacy, and waits for those who may believe. To delete them as well hides
 // from it that there is anybody. Where an operator deletes the keys of waiters, too, the first one to stand again waits for these as if they had led.
 //
