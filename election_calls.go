@@ -337,7 +337,7 @@ func (m *machine) released(err error) {
 		m.phase, m.stale, m.token = phaseStanding, true, 0
 		m.fx.released = true
 	default:
-		m.fx.released, m.fx.err = true, err
+		m.fx.err = err
 		if err != nil {
 			m.tell(opRelease, err)
 		}
