@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,5 +146,32 @@ func TestEtcdTracesAreNoCandidates(t *testing.T) {
 	all, err := store.client.Get(etcdSoon(t), "", clientv3.WithPrefix(), clientv3.WithKeysOnly())
 	if err != nil || len(all.Kvs) != 2 || all.Kvs[0].Lease != all.Kvs[1].Lease {
 		t.Errorf("%v, %v; want the candidate's key and its trace, on one lease", all, err)
+	}
+}
+
+// Another client's candidate leaves no trace. A waiter that stood right behind it names it all the same.
+func TestEtcdForeignLeaderWhoseKeyWasDeletedIsNamed(t *testing.T) {
+	t.Parallel()
+	store := startEtcd(t, etcdserver.Options{})
+	_, leader := store.candidate(t, time.Minute)
+	_, waiter := store.candidate(t, time.Minute)
+	etcdLead(t, leader, "foreign")
+	grant, err := store.client.Grant(etcdSoon(t), 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := "foreign/" + leaseHex(grant.ID)
+	if _, err := store.client.Put(etcdSoon(t), peer, "peer", clientv3.WithLease(grant.ID)); err != nil {
+		t.Fatal(err)
+	}
+	etcdCampaign(t, waiter, "foreign")
+	if err := leader.Resign(etcdSoon(t), "foreign", etcdSign()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.client.Delete(etcdSoon(t), peer); err != nil { // it led, and may believe on
+		t.Fatal(err)
+	}
+	if o := etcdLead(t, waiter, "foreign"); o.Resigned || !slices.Equal(o.Earlier, []string{leaseHex(grant.ID)}) {
+		t.Errorf("resigned %v, earlier holders %q; want %x", o.Resigned, o.Earlier, grant.ID)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // maxRaces bounds how often Campaign starts anew because somebody else changed the key between its read and its write.
 const maxRaces = 8
 
-// errRaces: the key changed each time that Campaign had read it.
+// errRaces: the key changed each time that it had been read.
 var errRaces = errors.New("the key changes too fast")
 
 // Campaign reads the key, unless a watch has just done so, and takes it when it is free. While somebody else holds it that costs a linearizable read of

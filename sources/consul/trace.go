@@ -20,9 +20,9 @@ func traceOf(key, session string) string { return tracesOf(key) + session }
 
 // traces are those that a read showed.
 type traces struct {
-	own     *api.KVPair // that of the session that asked; nil: none
-	earlier []string    // the sessions of others: a trace lives as long as its session, or longer where keys are kept, and then nothing says when that ended
-	left    []*api.KVPair
+	own     *api.KVPair   // that of the session that asked; nil: none
+	earlier []string      // the sessions of others: a trace lives as long as its session, or longer where keys are kept, and then nothing says when that ended
+	left    []*api.KVPair // of these, the traces of dead sessions with kept keys
 }
 
 // readTraces picks the traces of an election's holders from entries, which may have other keys as well. own is the session that asks.
