@@ -235,6 +235,7 @@ func TestTimeout(t *testing.T) {
 			})
 			heard, ends := 0, 0
 			sub := atEnd(t, operators.Timeout(stuck, time.Second), func() { ends++ }).Subscribe(func(v int) { heard += v })
+			<-sub.Done() // the source may leave Subscribe before the timer has told the error
 			if err := sub.Err(); !errors.Is(err, operators.ErrTimeout) || heard != 1 || ends != 1 || time.Since(began) != time.Second {
 				t.Errorf("heard %d, ended %d times, with %v, after %v", heard, ends, err, time.Since(began))
 			}
