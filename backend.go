@@ -143,6 +143,8 @@ type Traits struct {
 	RenewRequests, ReadRequests, CampaignRequests int
 	// WatchPeriod is how long one request of a watch lasts while nothing changes.
 	WatchPeriod time.Duration
+	// WatchBound is within what time a watch that hangs ends with an error; 0 where it may hang for as long as it is left to.
+	WatchBound time.Duration
 	// Assumes are clauses that say what "never two leaders" rests on at this store, beyond what every election assumes.
 	Assumes []string
 	// Notes are clauses that say what else can keep an election without a leader.

@@ -61,8 +61,8 @@ type EtcdConfig struct {
 type SessionConfig struct {
 	// TTL is how long the store keeps a session that is no longer renewed. Default 15 s. The store may bound it.
 	TTL time.Duration `mapstructure:"ttl"`
-	// Refresh is how often the session is renewed and leadership proved. Default 7/15 of the TTL, so 7 s of 15 s. It must leave
-	// time for two whole attempts before the deadline.
+	// Refresh is how often the leader renews its session and proves its leadership. Default 7/15 of the TTL, so 7 s of 15 s. It must leave
+	// time for two whole attempts before the deadline. A candidate renews every 5/8 of the TTL less drift.
 	Refresh time.Duration `mapstructure:"refresh"`
 	// Drift is how much the store's clock may be ahead of ours within one TTL. A leader stops believing that much before
 	// the TTL is over. Default TTL/20.
@@ -71,7 +71,8 @@ type SessionConfig struct {
 
 // ElectionConfig sets the votes.
 type ElectionConfig struct {
-	// Frequency is how often elected or notelected is repeated, and the least often a waiting candidate reads the key. Default 10 s.
+	// Frequency is how often elected or notelected is repeated. A waiting candidate of a store where a watch may hang reads the key that often, too, but no more
+	// often than every two TTLs. Default 10 s.
 	Frequency time.Duration `mapstructure:"frequency"`
 	// Delay comes before the first vote. Default 0: stand at once.
 	Delay time.Duration `mapstructure:"delay"`

@@ -11,6 +11,7 @@ import (
 type rules struct {
 	ttl, refresh, drift time.Duration
 	frequency, delay    time.Duration
+	reread              time.Duration // how often a candidate reads the key although a watch is under way, which may hang
 	takeover            time.Duration
 	keep                time.Duration // for how long the store keeps a session that is not renewed
 	drain               time.Duration
@@ -67,6 +68,7 @@ type state struct {
 	former  string        // the own session before this one
 
 	renewed instant // when the last successful renewal was sent
+	looked  instant // when the last read was sent
 	proved  instant // when the last read was sent that showed the key ours
 	holds   bool    // that read was not followed by another answer
 	token   uint64
@@ -179,12 +181,13 @@ func (m *machine) advance() {
 	m.drained()
 	m.believe()
 	m.vote()
+	m.distrust()
 	for again := true; again; { // one request may make another due
 		again = m.requestDue()
 	}
 }
 
-// vote repeats at the vote frequency what this member is, and has a candidate read the key in case the watch hangs.
+// vote repeats at the vote frequency what this member is. Who stands aside reads the key for that.
 func (m *machine) vote() {
 	if m.phase == phaseClosed || !m.now.reached(m.nextVote) {
 		return
@@ -194,8 +197,15 @@ func (m *machine) vote() {
 		m.send(ElectionMessage{Status: StatusElected, Vote: m.own(), Term: m.token})
 		return
 	}
-	m.stale = true
+	m.stale = m.stale || m.phase == phaseAside
 	m.notElected()
+}
+
+// distrust has a candidate read the key now and then, in case its watch hangs.
+func (m *machine) distrust() {
+	if m.phase == phaseStanding && m.now.reached(m.looked.after(m.reread)) {
+		m.stale = true
+	}
 }
 
 // notElected tells who leads instead, as far as that is known.
@@ -320,6 +330,7 @@ func (m *machine) claim(before Holder) {
 	m.phase, m.token, m.waited = phaseClaiming, m.seen.Holder.Token, false
 	m.suspect(before.Session)
 	m.takeoverAt = m.now.after(m.takeover)
+	m.renewAfter(m.every) // more often than who waits
 	m.notBefore[opLifetime] = instant{}
 	if m.seen.Resigned {
 		m.doubts, m.takeoverAt = nil, m.now

@@ -69,6 +69,10 @@ func (s state) wake(r rules, now instant) time.Duration {
 	switch s.phase {
 	case phaseDelayed:
 		by(instant{}.after(r.delay))
+	case phaseStanding:
+		if !s.stale {
+			by(s.looked.after(r.reread))
+		}
 	case phaseClaiming:
 		for _, d := range s.doubts {
 			wait = min(wait, d.until.mono-now.mono)
@@ -82,7 +86,7 @@ func (s state) wake(r rules, now instant) time.Duration {
 		if !now.reached(s.barredUntil) {
 			by(s.barredUntil)
 		}
-	case phaseOpening, phaseStanding, phaseLeaving, phaseClosed:
+	case phaseOpening, phaseLeaving, phaseClosed:
 	}
 	if m.awaitsWork() && !now.reached(s.drainedBy) {
 		by(s.drainedBy)
@@ -104,7 +108,7 @@ func (m *machine) request(o op) {
 	case opRenew:
 		m.stale = m.stale || m.holds // a proof takes both
 	case opCampaign, opObserve:
-		m.stale = false
+		m.stale, m.looked = false, m.now
 	case opWatch:
 		req.limit, req.seen, m.watched = watchLimit, m.seen, m.seen.Holder
 	case opLifetime:
@@ -122,7 +126,7 @@ func (m *machine) request(o op) {
 
 // attempt bounds one request so that two of them fit between a refresh and the deadline.
 func (m *machine) attempt() time.Duration {
-	lease, every := m.lease, m.every
+	lease, every := m.lease, m.interval()
 	if m.session == "" {
 		lease, every = m.ttl-m.drift, m.refresh
 	}
@@ -219,8 +223,8 @@ func (m *machine) opened(r reply, sent instant) {
 	m.session, m.lease, m.renewed = r.session, r.ttl-m.drift, sent
 	m.every = min(m.refresh, m.lease/2)
 	m.adopted = m.attach
-	m.notBefore[opRenew] = sent.after(m.every)
 	m.phase, m.stale = phaseStanding, true
+	m.renewAfter(m.interval())
 	if m.lease < 4*minAttempt {
 		m.tell(opOpen, fmt.Errorf("leadership: the store granted a session of %v: too short to be renewed in time", r.ttl))
 		if m.adopted { // not ours to give back: one of our own takes its place
@@ -244,19 +248,34 @@ func (m *machine) renewedAt(err error, sent instant) {
 	m.succeed(opRenew)
 	m.failures[opOpen] = 0 // the session has lasted
 	m.renewed = sent
-	m.notBefore[opRenew] = sent.after(m.every)
+	m.renewAfter(m.interval())
 	m.prove()
 }
 
+// interval is how often the session is renewed. Nobody's belief rests on that of a candidate: it only has to live on.
+func (m *machine) interval() time.Duration {
+	if m.phase == phaseStanding {
+		return waiting(m.lease)
+	}
+	return m.every
+}
+
+// waiting is how often a candidate renews its session: two attempts fit in the rest.
+func waiting(lease time.Duration) time.Duration { return lease / 8 * 5 }
+
+// renewAfter has the session renewed d after the last time.
+func (m *machine) renewAfter(d time.Duration) { m.notBefore[opRenew] = m.renewed.after(d) }
+
 func (m *machine) watchEnded(err error, sent instant) {
-	m.stale = true
 	switch {
 	case err == nil: // what the key shows next may be the same: then the next watch waits a little
+		m.stale = true
 		m.failures[opWatch]++
 		m.notBefore[opWatch] = m.now.after(min(m.pause(m.failures[opWatch]), 5*firstPause))
-	case errors.Is(err, context.DeadlineExceeded) && m.now.reached(sent.after(watchLimit)): // nothing changed within its limit
+	case errors.Is(err, context.DeadlineExceeded) && m.now.reached(sent.after(watchLimit)): // nothing changed within its limit: the next one goes on from there
 		m.succeed(opWatch)
 	default:
+		m.stale = true
 		m.fail(opWatch, err)
 	}
 }

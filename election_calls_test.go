@@ -11,8 +11,10 @@ import (
 func TestStepCalls(t *testing.T) {
 	often := testRules
 	often.frequency = time.Second
+	patient := testRules
+	patient.reread = 2 * watchLimit
 	runScripts(t, []scripted{
-		{"a first vote delay is waited out", &rules{ttl: 15 * time.Second, refresh: 7 * time.Second, frequency: 10 * time.Second, delay: 5 * time.Second}, func(d *script) {
+		{"a first vote delay is waited out", &rules{ttl: 15 * time.Second, refresh: 7 * time.Second, frequency: 10 * time.Second, reread: 20 * time.Second, delay: 5 * time.Second}, func(d *script) {
 			d.at(4.9)
 			d.expectAsks(false, opOpen)
 			d.at(5)
@@ -44,11 +46,14 @@ func TestStepCalls(t *testing.T) {
 			d.at(10)
 			d.expect("elected")
 		}},
-		{"notelected repeats at the vote frequency and the key is read again: failure 20, a watch that hangs", nil, func(d *script) {
+		{"notelected repeats at the vote frequency, and the key is read again now and then: failure 20, a watch that hangs", nil, func(d *script) {
 			d.opened("s1")
 			d.shows(opCampaign, "s2", 3)
 			d.told = nil
 			d.at(10)
+			d.expect("notelected by s2")
+			d.expectAsks(false, opCampaign)
+			d.at(20)
 			d.expect("notelected by s2")
 			d.expectAsks(true, opCampaign)
 			hanging := d.open[opWatch].seq
@@ -57,6 +62,46 @@ func TestStepCalls(t *testing.T) {
 			if d.open[opWatch].seq == hanging {
 				d.t.Error("the watch that missed the change was kept")
 			}
+		}},
+		{"a candidate renews less often than a leader, and two attempts fit in what is left of its session", nil, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "s2", 3)
+			d.at(8.7)
+			d.expectAsks(false, opRenew)
+			d.at(8.75)
+			first := d.open[opRenew].limit
+			d.now = d.now.after(first)
+			d.answer(opRenew, reply{err: context.DeadlineExceeded})
+			d.now = d.now.after(firstPause)
+			d.tick()
+			if second := d.open[opRenew].limit; d.now.after(second).mono > 14*time.Second+firstPause || second < 2*time.Second {
+				d.t.Errorf("attempts of %v and %v from 8.75s on", first, second)
+			}
+		}},
+		{"who comes to hold the key renews at once what a leader would have renewed before", nil, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "s2", 3)
+			d.at(8)
+			d.answer(opWatch, reply{})
+			d.answer(opCampaign, reply{seen: Observation{Holder: held("s1", 4), Resigned: true}})
+			d.expectAsks(true, opRenew)
+			if !d.leads() {
+				d.t.Error("it waits for that")
+			}
+		}},
+		{"a watch that shows nothing within its limit is made anew, and the key is not read for that", &patient, func(d *script) {
+			d.opened("s1")
+			d.shows(opCampaign, "s2", 3)
+			for now := 0.0; now < 60; now += 8.75 {
+				d.at(now)
+				if d.asks(opRenew) {
+					d.renewed()
+				}
+			}
+			d.at(60)
+			d.answer(opWatch, reply{err: context.DeadlineExceeded})
+			d.expectAsks(true, opWatch)
+			d.expectAsks(false, opCampaign)
 		}},
 		{"failure 3: two whole attempts fit before the deadline, each with its own limit", nil, func(d *script) {
 			d.elected()
@@ -107,7 +152,7 @@ func TestStepCalls(t *testing.T) {
 				d.t.Errorf("pauses %v", gaps)
 			}
 		}},
-		{"failure 3: attempts are no longer than they need be where the refresh is far below the TTL", &rules{ttl: 30 * time.Second, refresh: time.Second, drift: time.Second, frequency: 10 * time.Second}, func(d *script) {
+		{"failure 3: attempts are no longer than they need be where the refresh is far below the TTL", &rules{ttl: 30 * time.Second, refresh: time.Second, drift: time.Second, frequency: 10 * time.Second, reread: 20 * time.Second}, func(d *script) {
 			d.elected()
 			d.at(1)
 			if got := d.open[opRenew].limit; got != time.Second {

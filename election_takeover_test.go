@@ -175,7 +175,7 @@ func TestStepTakeover(t *testing.T) {
 			d.shows(opObserve, "s1", 5)
 			d.expect("elected", "elected.first")
 		}},
-		{"a takeover delay is waited out unless the last holder resigned", &rules{ttl: 15 * time.Second, refresh: 7 * time.Second, drift: time.Second, frequency: 10 * time.Second, takeover: 5 * time.Second}, func(d *script) {
+		{"a takeover delay is waited out unless the last holder resigned", &rules{ttl: 15 * time.Second, refresh: 7 * time.Second, drift: time.Second, frequency: 10 * time.Second, reread: 20 * time.Second, takeover: 5 * time.Second}, func(d *script) {
 			d.opened("s1")
 			d.shows(opCampaign, "s1", 5)
 			d.at(4.9)
@@ -197,12 +197,12 @@ func TestStepTakeover(t *testing.T) {
 			d.shows(opCampaign, "x", 3)
 			d.answer(opWatch, reply{})
 			d.shows(opCampaign, "y", 4) // x is doubted until 15 s …
-			d.at(7)
+			d.at(9)
 			d.renewed()
 			d.at(10)
+			d.answer(opWatch, reply{})
 			d.shows(opCampaign, "x", 6) // … and holds again
 			d.at(14.5)
-			d.renewed()
 			d.answer(opWatch, reply{})
 			d.shows(opCampaign, "s1", 7)
 			d.answer(opLifetime, reply{err: errDown})
@@ -215,11 +215,10 @@ func TestStepTakeover(t *testing.T) {
 				d.t.Error("x may believe until 29.5 s less drift")
 			}
 		}},
-		{"an earlier holder is doubted for the TTL that is granted, not the one asked for", &rules{ttl: time.Second, refresh: 400 * time.Millisecond, drift: 50 * time.Millisecond, frequency: 10 * time.Second}, func(d *script) {
+		{"an earlier holder is doubted for the TTL that is granted, not the one asked for", &rules{ttl: time.Second, refresh: 400 * time.Millisecond, drift: 50 * time.Millisecond, frequency: 10 * time.Second, reread: 20 * time.Second}, func(d *script) {
 			d.answer(opOpen, reply{session: "s1", ttl: 2 * time.Second})
 			d.shows(opCampaign, "x", 3)
 			d.at(0.4)
-			d.renewed()
 			d.answer(opWatch, reply{})
 			d.shows(opCampaign, "s1", 4)
 			d.answer(opLifetime, reply{err: errDown})

@@ -1,6 +1,7 @@
 package leadership
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -65,7 +66,8 @@ func explanationOf(cfg Config, t Traits) Explanation {
 		e.Notes = append([]string{fmt.Sprintf("a machine that dies with the leader on it is noticed by the TTL: up to %v without a leader", e.AfterCrash)}, e.Notes...)
 		e.AfterCrash = noticed
 	}
-	e.DeadWatch = cfg.Election.Frequency
+	reread := t.reread(cfg)
+	e.DeadWatch = cmp.Or(t.WatchBound, reread)
 	if t.Polls {
 		e.AfterResign += e.DeadWatch
 		e.AfterCrash += e.DeadWatch
@@ -77,9 +79,8 @@ func explanationOf(cfg Config, t Traits) Explanation {
 	if t.WatchPeriod > 0 {
 		watch = rate(1, t.WatchPeriod)
 	}
-	// After each watch the key is read.
-	e.LeaderRequests = rate(t.RenewRequests+t.ReadRequests, every) + rate(t.ReadRequests, watchLimit) + watch
-	e.CandidateRequests = rate(t.RenewRequests, every) + rate(t.CampaignRequests, cfg.Election.Frequency) + rate(t.CampaignRequests, watchLimit) + watch
+	e.LeaderRequests = rate(t.RenewRequests+t.ReadRequests, every) + watch
+	e.CandidateRequests = rate(t.RenewRequests, waiting(t.TTL-s.Drift)) + rate(t.CampaignRequests, reread) + watch
 	e.Assumes = append([]string{
 		fmt.Sprintf("within one TTL of %v, the store's clock runs ahead of a leader's by %v at most (session.drift)", t.TTL, s.Drift),
 		"on Linux the boot clock runs on while a machine is suspended; elsewhere the wall clock is not put back meanwhile",
@@ -90,6 +91,17 @@ func explanationOf(cfg Config, t Traits) Explanation {
 	}
 	e.Risks = append(risks(cfg, t), t.Risks...)
 	return e
+}
+
+// reread is how often a candidate reads the key although its watch is under way.
+func (t Traits) reread(cfg Config) time.Duration {
+	switch {
+	case t.Polls: // there is nothing but reads
+		return cfg.Election.Frequency
+	case t.WatchBound > 0: // it ends before
+		return 2 * watchLimit
+	}
+	return max(cfg.Election.Frequency, 2*t.TTL)
 }
 
 const (
@@ -116,7 +128,7 @@ func risks(cfg Config, t Traits) []string {
 		"election.takeoverDelay %v is less than the TTL %v: it slows every takeover, and does not cover a leader that is cut off", cfg.Election.TakeoverDelay, t.TTL)
 	warn(cfg.Lead.Drain > t.TTL,
 		"lead.drain %v is more than the TTL %v: work that hangs keeps a resignation for longer than a crash would take", cfg.Lead.Drain, t.TTL)
-	warn(cfg.Election.Frequency > max(4*t.TTL, defaultFrequency),
+	warn(t.WatchBound == 0 && cfg.Election.Frequency > max(4*t.TTL, defaultFrequency),
 		"election.frequency %v is more than four times the TTL %v: a candidate with a dead watch stays away for that long", cfg.Election.Frequency, t.TTL)
 	return list
 }

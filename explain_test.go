@@ -46,27 +46,28 @@ func TestExplain(t *testing.T) {
 		resign, crash, split time.Duration
 		dead                 time.Duration
 	}{
-		{"a store that ends sessions in time", leadership.Config{}, leadership.Traits{TTL: ttl}, 0, ttl, 7750 * time.Millisecond, 10 * time.Second},
+		{"a store that ends sessions in time", leadership.Config{}, leadership.Traits{TTL: ttl}, 0, ttl, 7750 * time.Millisecond, 2 * ttl},
 		{
 			"one that takes another TTL, and delays the key",
 			leadership.Config{},
 			leadership.Traits{TTL: ttl, Linger: ttl, LockDelay: time.Second},
-			0, 2*ttl + time.Second, ttl + time.Second + 7750*time.Millisecond, 10 * time.Second,
+			0, 2*ttl + time.Second, ttl + time.Second + 7750*time.Millisecond, 2 * ttl,
 		},
 		{
 			"a takeover delay",
 			leadership.Config{Election: leadership.ElectionConfig{TakeoverDelay: ttl}},
 			leadership.Traits{TTL: ttl},
-			0, 2 * ttl, ttl + 7750*time.Millisecond, 10 * time.Second,
+			0, 2 * ttl, ttl + 7750*time.Millisecond, 2 * ttl,
 		},
 		{
 			"one that notices a crash",
 			leadership.Config{},
 			leadership.Traits{TTL: ttl, Linger: ttl, LockDelay: time.Second, Notice: 2 * time.Second},
-			0, 3 * time.Second, ttl + time.Second + 7750*time.Millisecond, 10 * time.Second,
+			0, 3 * time.Second, ttl + time.Second + 7750*time.Millisecond, 2 * ttl,
 		},
 		{"one that is polled", leadership.Config{}, leadership.Traits{TTL: ttl, Polls: true}, 10 * time.Second, ttl + 10*time.Second, 17750 * time.Millisecond, 0},
-		{"one that grants more", leadership.Config{}, leadership.Traits{TTL: 2 * ttl}, 0, 2 * ttl, 7750 * time.Millisecond, 10 * time.Second},
+		{"one whose watches tell when they are dead", leadership.Config{}, leadership.Traits{TTL: ttl, WatchBound: 3 * time.Second}, 0, ttl, 7750 * time.Millisecond, 3 * time.Second},
+		{"one that grants more", leadership.Config{}, leadership.Traits{TTL: 2 * ttl}, 0, 2 * ttl, 7750 * time.Millisecond, 4 * ttl},
 	} {
 		e := explained(t, c.cfg, c.traits)
 		if e.AfterResign != c.resign || e.AfterCrash != c.crash || e.AfterPartition != c.split || e.DeadWatch != c.dead {
@@ -259,9 +260,9 @@ func ExampleClusterFactory_Explain() {
 	//   0s         after a resignation
 	//   15s        after a crash
 	//   7.01s      after a partition, from when the leader has stopped believing
-	//   10s        more where a watch is dead
+	//   30s        more where a watch is dead
 	// A leader believes for at most 14.99s after it sent a proof, and stops 10ms before the store may give the key to another one.
-	// Requests a second while nothing changes: 0.32 of the leader, 0.28 of each candidate.
+	// Requests a second while nothing changes: 0.30 of the leader, 0.16 of each candidate.
 	// Never two leaders, as long as
 	//   - within one TTL of 15s, the store's clock runs ahead of a leader's by 10ms at most (session.drift)
 	//   - on Linux the boot clock runs on while a machine is suspended; elsewhere the wall clock is not put back meanwhile

@@ -105,7 +105,7 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		backend: backend,
 		rules: rules{
 			ttl: cfg.Session.TTL, refresh: cfg.Session.Refresh, drift: cfg.Session.Drift,
-			frequency: cfg.Election.Frequency, delay: cfg.Election.Delay, takeover: cfg.Election.TakeoverDelay,
+			frequency: cfg.Election.Frequency, reread: traits.reread(cfg), delay: cfg.Election.Delay, takeover: cfg.Election.TakeoverDelay,
 			drain: cfg.Lead.Drain, keep: traits.TTL + traits.Linger,
 			service: cfg.ServiceName, instance: cfg.ServiceID,
 		},

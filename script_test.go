@@ -13,7 +13,7 @@ import (
 
 // testRules: TTL 15 s, refresh 7 s, drift 1 s: the deadline is 14 s after a proof was sent.
 var testRules = rules{
-	ttl: 15 * time.Second, refresh: 7 * time.Second, drift: time.Second, frequency: 10 * time.Second, drain: 5 * time.Second,
+	ttl: 15 * time.Second, refresh: 7 * time.Second, drift: time.Second, frequency: 10 * time.Second, reread: 20 * time.Second, drain: 5 * time.Second,
 	service: "app", instance: "me",
 }
 

@@ -153,6 +153,9 @@ func (m *simMember) step(in input) {
 	if fx.released {
 		m.owed = 0
 	}
+	if m.owed > 0 && m.s.phase != phaseLeaving && m.s.phase != phaseClosed && (m.s.phase != phaseLeading || m.s.draining == nil) {
+		w.violated("member %d: Resign has not returned, and the member is %v again", m.number, m.s.phase)
+	}
 	if fx.done {
 		m.closed = true
 		if err := m.grammar.End(); err != nil {

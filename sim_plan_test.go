@@ -144,7 +144,7 @@ func ratesWithin(r *rand.Rand, n int, drift float64) []float64 {
 // rules are those of every member.
 func (p plan) rules(member int) rules {
 	return rules{
-		ttl: p.ttl, refresh: p.ttl / 15 * 7, drift: p.drift, frequency: p.frequency, takeover: p.takeover, drain: p.drain,
+		ttl: p.ttl, refresh: p.ttl / 15 * 7, drift: p.drift, frequency: p.frequency, reread: max(p.frequency, 2*p.ttl), takeover: p.takeover, drain: p.drain,
 		service: "app", instance: fmt.Sprint("member-", member),
 	}
 }
@@ -171,7 +171,7 @@ func (p plan) faultsEnd() time.Duration {
 // recovery is how long after that somebody leads, at the latest: the sessions of those who are gone end, the store gives the key
 // out, the new holder waits for earlier ones, and what was tried in vain is tried again.
 func (p plan) recovery() time.Duration {
-	return 2*(p.ttl+p.grace) + p.lockDelay + p.takeover + 2*p.ttl + 3*p.frequency + 10*lastPause + 3*p.drain
+	return 2*(p.ttl+p.grace) + p.lockDelay + p.takeover + 2*p.ttl + 3*max(p.frequency, 2*p.ttl) + 10*lastPause + 3*p.drain
 }
 
 func (p plan) String() string {

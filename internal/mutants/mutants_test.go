@@ -34,7 +34,7 @@ func mutants() []mutant {
 		late     = `begins a term with token \d+, \S+ after it lost the key`
 		grows    = `token \d+ does not grow from \d+$`
 		idle     = `nobody leads \S+ after the last fault$`
-		stuck    = `Resign has not returned for|are not closed after a TTL$`
+		stuck    = `Resign has not returned|are not closed after a TTL$`
 		left     = `is closed and leaves \S+ behind$`
 		early    = `gives the key back while its work runs$`
 		stands   = `stands( while its work runs| and is sick|, and has stood down)$`

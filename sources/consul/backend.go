@@ -171,6 +171,7 @@ func (b *backend) Traits(cfg leadership.Config) leadership.Traits {
 		ReadRequests:     1,
 		CampaignRequests: 2,
 		WatchPeriod:      watchWait,
+		WatchBound:       watchWait + watchWait/16 + watchGrace,
 		Notes:            []string{"a change of Consul's own leader gives every session twice its TTL again"},
 	}
 	if b.checked() {

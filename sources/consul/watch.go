@@ -10,7 +10,7 @@ import (
 
 const (
 	// watchWait is how long Consul may hold one blocking query; it adds up to a sixteenth.
-	watchWait = 10 * time.Second
+	watchWait = 15 * time.Second
 	// watchGrace is how much longer than that the answer may take: then the link or the agent is dead.
 	watchGrace = 5 * time.Second
 	// leastPause and mostPause bound the wait before a query is repeated whose predecessor returned early with nothing new.

@@ -74,7 +74,7 @@ func TestWatchReturnsWhenTheStandingChanged(t *testing.T) {
 					index = "-"
 				}
 				indexes = append(indexes, index)
-				if r.query["wait"] != "10000ms" {
+				if r.query["wait"] != "15000ms" {
 					t.Errorf("no bound was sent for the wait: %v", r.query)
 				}
 			}
