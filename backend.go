@@ -45,7 +45,7 @@ type Backend interface {
 	// renewal may be under way whose sender has already read the key.
 	Lifetime(ctx context.Context, session string) (time.Duration, error)
 	// Candidates lists who stands for key: the holder first, then who waits, in the order of succession where the store has one. Where
-	// the store does not know who waits, it is the holder, and what can be told from sessions.
+	// the store does not know who waits, it is the holder, and what can be told from sessions. Of a member it tells the profile, too, soon after that began to stand.
 	Candidates(ctx context.Context, key string) ([]Candidate, error)
 	// Watch blocks, for who does not stand, until another one may hold key since seen was read. It returns nil then, and spurious
 	// returns are allowed, when candidates come and go as well. What is said at [Session.Watch] about errors holds here, too.
@@ -115,14 +115,6 @@ type Holder struct {
 	Token uint64
 	// Value is what stands in the key: a vote, unless somebody else wrote it.
 	Value []byte
-}
-
-// Candidate is who stands for a key.
-type Candidate struct {
-	// Session is the id of the session that it stands with.
-	Session string `json:"session"`
-	// ServiceID is the instance that it belongs to, "" where that is not known: somebody else's client may stand in a line, too.
-	ServiceID string `json:"serviceId"`
 }
 
 // Traits are what [ClusterFactory.Explain] has to know of a store.

@@ -3,6 +3,7 @@ package leadership
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -20,6 +21,8 @@ type Config struct {
 	ServiceName string `mapstructure:"serviceName"`
 	// ServiceID is this instance, as others see it in the vote. Default: host name and process id, "web-3/4711".
 	ServiceID string `mapstructure:"serviceId"`
+	// Profile is what this instance says of itself beside its candidacy.
+	Profile Profile `mapstructure:"profile"`
 	// Consul is where package consul finds its server, unless it is given a client or an address.
 	Consul ConsulConfig `mapstructure:"consul"`
 	// Etcd is where package etcd finds its servers, unless it is given a client or endpoints.
@@ -169,6 +172,7 @@ func (c Config) withDefaults() Config {
 		}
 		c.ServiceID = fmt.Sprintf("%s/%d", host, os.Getpid())
 	}
+	c.Profile.Metadata = maps.Clone(c.Profile.Metadata)
 	c.Election.EnvelopeTemplate = cmp.Or(c.Election.EnvelopeTemplate, defaultEnvelopeTemplate)
 	c.Session.TTL = cmp.Or(c.Session.TTL, defaultTTL)
 	c.Session.Refresh = cmp.Or(c.Session.Refresh, c.Session.TTL/15*7) // divided first: no TTL overflows
@@ -218,12 +222,30 @@ func (c Config) validate() error {
 	if !utf8.ValidString(c.ServiceID) {
 		return &ConfigError{"serviceId", strconv.Quote(c.ServiceID), "must be UTF-8"}
 	}
+	if err := c.validateProfile(); err != nil {
+		return err
+	}
 	vote := Vote{SessionID: strings.Repeat("x", 64), ServiceName: c.ServiceName, ServiceID: c.ServiceID}
 	if n := len(vote.Encode()); n > maxVoteSize {
 		return &ConfigError{
 			"serviceId", fmt.Sprintf("of %d bytes", len(c.ServiceID)),
 			fmt.Sprintf("makes a vote of %d bytes with serviceName: at most %d fit", n, maxVoteSize),
 		}
+	}
+	return nil
+}
+
+// validateProfile refuses a profile that no store would give back as it is.
+func (c Config) validateProfile() error {
+	texts := []string{c.Profile.Version}
+	for name, value := range c.Profile.Metadata {
+		texts = append(texts, name, value)
+	}
+	if i := slices.IndexFunc(texts, func(text string) bool { return !utf8.ValidString(text) }); i >= 0 {
+		return &ConfigError{"profile", strconv.Quote(texts[i]), "must be UTF-8"}
+	}
+	if n := len(Candidate{Profile: c.Profile}.Encode()); n > maxProfileSize {
+		return &ConfigError{"profile", fmt.Sprintf("of %d bytes as JSON", n), fmt.Sprintf("must be of %d bytes at most", maxProfileSize)}
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (s Standing) MarshalJSON() ([]byte, error) {
 func (s Standing) same(other Standing) bool {
 	votes := s.Leader == nil && other.Leader == nil || s.Leader != nil && other.Leader != nil && *s.Leader == *other.Leader
 	errs := s.Err == nil && other.Err == nil || s.Err != nil && other.Err != nil && s.Err.Error() == other.Err.Error()
-	return votes && errs && s.Term == other.Term && slices.Equal(s.Candidates, other.Candidates)
+	return votes && errs && s.Term == other.Term && slices.EqualFunc(s.Candidates, other.Candidates, Candidate.Equal)
 }
 
 // ElectionObserver follows an election without standing. [ClusterFactory.Observer] makes it. All its methods are safe for concurrent use.

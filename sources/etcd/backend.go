@@ -20,6 +20,7 @@ import (
 // backend is etcd as a [leadership.Backend].
 type backend struct {
 	link    *link
+	profile leadership.Profile // of its candidates
 	watches atomic.Uint64 // numbers them
 
 	mu    sync.Mutex

@@ -93,7 +93,7 @@ func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (
 		clientv3.OpGet(prefix, clientv3.WithFirstCreate()...),
 		clientv3.OpDelete(resignedKey(own)), // of an attached session that stands again
 	}
-	trace := clientv3.OpPut(traceOf(own), string(value), clientv3.WithLease(s.lease))
+	trace := clientv3.OpPut(traceOf(own), string(s.published(value)), clientv3.WithLease(s.lease))
 	absent := func(key string) clientv3.Cmp { return clientv3.Compare(clientv3.CreateRevision(key), "=", 0) }
 	resp, err := a.kv.Txn(ctx).
 		If(absent(own), absent(traceOf(own))).Then(append(enter, trace)...).
@@ -128,6 +128,15 @@ func (s *session) stand(ctx context.Context, a *api, key string, value []byte) (
 		return standing{}, errForeign
 	}
 	return a.sift(ctx, prefix, at)
+}
+
+// published is what a candidate says of itself, which stands in its trace. Of the instance it is what the vote says.
+func (s *session) published(value []byte) []byte {
+	vote, err := leadership.ParseVote(value)
+	if err != nil {
+		return value
+	}
+	return leadership.Candidate{ServiceID: vote.ServiceID, Profile: s.b.profile}.Encode()
 }
 
 // remove deletes a key as it was read.

@@ -58,7 +58,7 @@ func connect(cfg leadership.Config, getenv func(string) string, opts []Option) (
 		if err := s.clientOnly(); err != nil {
 			return nil, err
 		}
-		return &backend{link: given(s.client, s.namespace)}, nil
+		return &backend{link: given(s.client, s.namespace), profile: cfg.Profile}, nil
 	}
 	client, err := s.clientConfig(cfg, getenv)
 	if err != nil {
@@ -77,7 +77,7 @@ func connect(cfg leadership.Config, getenv func(string) string, opts []Option) (
 			return nil, leadership.InvalidConfig("etcd.endpoints", fmt.Sprintf("%q", client.Endpoints), "are refused: "+err.Error())
 		}
 	}
-	return &backend{link: l}, nil
+	return &backend{link: l, profile: cfg.Profile}, nil
 }
 
 // clientOnly refuses options that a given client does not heed.

@@ -86,7 +86,7 @@ func tracesOf(key string) string { return key + ".holders//" }
 // tracesBeside is the same for the prefix of an election's candidates.
 func tracesBeside(prefix string) string { return tracesOf(strings.TrimSuffix(prefix, "/")) }
 
-// traceOf is the trace of a candidate: it hangs on the same lease, is written when the candidate begins to stand, and deleted when that gives its place up, or with the lease, which is revoked next. An operator who deletes the
+// traceOf is the trace of a candidate, and what that says of itself: it hangs on the same lease, is written when the candidate begins to stand, and deleted when that gives its place up, or with the lease, which is revoked next. An operator who deletes the
 // candidate's key leaves it where it is. So a trace that is older than the own candidacy is of one that led, or stood before, and may believe.
 func traceOf(candidate string) string {
 	slash := strings.LastIndexByte(candidate, '/')

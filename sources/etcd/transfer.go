@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -23,18 +24,38 @@ func (b *backend) Candidates(ctx context.Context, key string) ([]leadership.Cand
 	if err != nil {
 		return nil, b.link.failure(ctx, what, err)
 	}
+	profiles, err := a.profiles(ctx, key)
+	if err != nil {
+		return nil, b.link.failure(ctx, what, err)
+	}
 	var candidates []leadership.Candidate
 	for _, kv := range line {
 		if h := holder(prefix, kv); h.Session != "" {
 			c := leadership.Candidate{Session: h.Session}
 			if isMember(h.Session, kv) {
 				vote, _ := leadership.ParseVote(kv.Value)
-				c.ServiceID = vote.ServiceID
+				c.ServiceID, c.Profile = vote.ServiceID, profiles[h.Session]
 			}
 			candidates = append(candidates, c)
 		}
 	}
 	return candidates, nil
+}
+
+// profiles reads what the candidates say of themselves, by session. What can't be understood says nothing.
+func (a *api) profiles(ctx context.Context, key string) (map[string]leadership.Profile, error) {
+	resp, err := a.kv.Get(ctx, tracesOf(key), clientv3.WithPrefix())
+	if err != nil {
+		return nil, err
+	}
+	profiles := make(map[string]leadership.Profile, len(resp.Kvs))
+	for _, kv := range resp.Kvs {
+		session := strings.TrimPrefix(string(kv.Key), tracesOf(key))
+		if c, err := leadership.ParseCandidate(session, kv.Value); err == nil && sessionID(clientv3.LeaseID(kv.Lease)) == session {
+			profiles[session] = c.Profile
+		}
+	}
+	return profiles, nil
 }
 
 // passBatch bounds how many candidates one transaction passes over: a server takes 128 operations in one.

@@ -12,7 +12,8 @@ import (
 // Backend is the link of one member to a [Store]. It implements [leadership.Backend]; its Close does nothing, since there is nothing to free.
 // Make one with [Store.Backend].
 type Backend struct {
-	store *Store
+	store   *Store
+	profile leadership.Profile // of its candidates
 
 	mu       sync.Mutex
 	denied   bool

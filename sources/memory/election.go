@@ -35,8 +35,9 @@ type election struct {
 
 // candidate is one place in the line.
 type candidate struct {
-	lease *lease
-	value []byte
+	lease   *lease
+	value   []byte
+	profile leadership.Profile
 }
 
 // election returns the state of key, made when it is new.
@@ -53,7 +54,7 @@ func (s *Store) election(key string) *election {
 }
 
 // campaign puts l into the line for key, once.
-func (s *Store) campaign(l *lease, key string, value []byte) error {
+func (s *Store) campaign(l *lease, key string, value []byte, profile leadership.Profile) error {
 	e := s.election(key)
 	if e.place(l) >= 0 {
 		return nil
@@ -63,7 +64,7 @@ func (s *Store) campaign(l *lease, key string, value []byte) error {
 			return fmt.Errorf("%w: %q: %w", leadership.ErrKeyConflict, key, err)
 		}
 	}
-	e.line = append(e.line, candidate{lease: l, value: bytes.Clone(value)})
+	e.line = append(e.line, candidate{lease: l, value: bytes.Clone(value), profile: profile})
 	l.stands = append(l.stands, e)
 	s.stir(e)
 	if len(e.line) == 1 {
@@ -184,7 +185,7 @@ func (s *Store) candidates(key string) []leadership.Candidate {
 	line := make([]leadership.Candidate, len(e.line))
 	for i, c := range e.line {
 		vote, _ := leadership.ParseVote(c.value) // of what is none, nothing is known
-		line[i] = leadership.Candidate{Session: c.lease.id, ServiceID: vote.ServiceID}
+		line[i] = leadership.Candidate{Session: c.lease.id, ServiceID: vote.ServiceID, Profile: c.profile}
 	}
 	return line
 }

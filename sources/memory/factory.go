@@ -8,7 +8,9 @@ func NewClusterFactory(store *Store) *leadership.ClusterFactory {
 	if store == nil {
 		store = NewStore()
 	}
-	return leadership.NewClusterFactory(func(leadership.Config) (leadership.Backend, error) {
-		return store.Backend(), nil
+	return leadership.NewClusterFactory(func(cfg leadership.Config) (leadership.Backend, error) {
+		b := store.Backend()
+		b.profile = cfg.Profile
+		return b, nil
 	})
 }

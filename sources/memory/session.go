@@ -27,7 +27,7 @@ func (s *session) Renew(ctx context.Context) error {
 
 func (s *session) Campaign(ctx context.Context, key string, value []byte) (o leadership.Observation, err error) {
 	err = s.call(ctx, "campaign", func(store *Store) error {
-		if err := store.campaign(s.lease, key, value); err != nil {
+		if err := store.campaign(s.lease, key, value, s.backend.profile); err != nil {
 			return err
 		}
 		o = store.observe(key)
