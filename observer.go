@@ -65,7 +65,7 @@ type ElectionObserver struct {
 
 // Observer follows the election that the settings name, until Close or the end of ctx, without standing in it: nobody counts on it, and it needs only the right
 // to read. Settings are checked as by Build; those of the session bound how long a read may take, and what waits for changes is renewed every
-// election.frequency. At Consul it reads the datacenter's sessions whenever the leader changes, and every election.frequency, to find who waits. There is nothing to observe in single mode. Session and Health are of no use to it.
+// election.frequency. At Consul it finds out who waits whenever the leader changes, and every election.frequency. There is nothing to observe in single mode. Session and Health are of no use to it.
 func (f *ClusterFactory) Observer(ctx context.Context) (*ElectionObserver, error) {
 	if f.mode == ModeSingle {
 		return nil, InvalidConfig("mode", `"single"`, "has no election to observe")

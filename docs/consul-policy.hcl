@@ -10,6 +10,11 @@ key_prefix "services/cluster-app/leader/holders/" {
   policy = "write"
 }
 
+# To publish that it stands, and to read who else does.
+key_prefix "services/cluster-app/leader/candidates/" {
+  policy = "write"
+}
+
 # To make, renew and end its session, which belongs to the node of the agent that the member talks to.
 session "node-1" {
   policy = "write"

@@ -205,6 +205,11 @@ func (s Setup) attempt() time.Duration {
 // healthInterval is how often the health probe is asked.
 func (s Setup) healthInterval() time.Duration { return s.TTL / 8 }
 
+// deadWatch is within what time who waits finds out that its watch hangs: it reads again, or, at Consul, the query comes to its own bound.
+func (s Setup) deadWatch() time.Duration {
+	return max(s.Frequency, 2*s.TTL, 20*time.Second) + time.Second
+}
+
 // lastPause is the longest pause of a member after a failure.
 const lastPause = 2 * time.Second
 
@@ -214,7 +219,8 @@ const lastPause = 2 * time.Second
 func (s Setup) recovery() time.Duration {
 	return s.TTL + s.Grace + // a session that nobody knows of, or given back in vain
 		2*(s.attempt()+lastPause) + // a request that hangs; its repetition
-		s.Frequency + // who resigned stands again, who waits reads again
+		s.Frequency + // who resigned stands again
+		s.deadWatch() + // who waits reads again
 		max(s.TTL, s.Takeover) + // the earlier holder
 		s.Delay + s.Reconnect + 20*s.Latency +
 		s.healthInterval() + 3*s.Drain // the work that is waited for, and what keeps its member from standing

@@ -266,8 +266,8 @@ func (r *play) leave() {
 // succeed waits for the successor of a leader that has just been closed.
 func (r *play) succeed() {
 	bound := time.Second + 20*r.Latency
-	if time.Since(r.begun)-r.Until < watchLimit { // its watch may hang, since its answer was lost: its vote finds out
-		bound += r.Frequency
+	if time.Since(r.begun)-r.Until < watchLimit { // its watch may hang, since its answer was lost
+		bound += r.deadWatch()
 	}
 	if r.Forgetful {
 		bound += r.Takeover

@@ -17,7 +17,7 @@ const maxRaces = 8
 var errRaces = errors.New("the key changes too fast")
 
 // Campaign reads the key, unless a watch has just done so, and takes it when it is free. While somebody else holds it that costs a linearizable read of
-// the key and a cheap one of the own session, and writes nothing.
+// the key and a cheap one of the own candidacy, and writes nothing but that, once.
 //
 // What is there may change between the read and the write. The transaction therefore names the index that was read: where
 // somebody else wrote since, even without holding, it is rolled back and everything starts anew. One case is
@@ -26,9 +26,12 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (leade
 	for range maxRaces {
 		state, seized := s.seize(key)
 		var before *traces
-		if !seized {
+		if seized && state.entry.Session != "" && state.entry.Session != s.id && s.standing(key) && !s.traced(key) {
+			return s.backend.observation(state), nil // what the watch has just shown, and which does not matter
+		}
+		if seized = seized && state.entry.Session == ""; !seized {
 			var err error
-			if state, before, err = s.look(ctx, key); err != nil {
+			if state, before, err = s.look(ctx, key, state); err != nil {
 				return leadership.Observation{}, err
 			}
 		}
@@ -41,7 +44,7 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (leade
 			if before != nil && before.own != nil {
 				s.untrace(ctx, key, state)
 			}
-			return s.unlessDead(ctx, o)
+			return s.remains(ctx, key, value, o)
 		}
 		if err := conflict(key, state.entry); err != nil {
 			return leadership.Observation{}, err
@@ -55,7 +58,7 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (leade
 			return leadership.Observation{}, err
 		case verdict == verdictDelayed:
 			o.Delayed = true
-			return s.unlessDead(ctx, o)
+			return s.remains(ctx, key, value, o)
 		case o.Holder.Session == s.id:
 			return o, nil
 		}
@@ -63,9 +66,10 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (leade
 	return leadership.Observation{}, fmt.Errorf("consul: campaign for key %s: %w", key, errRaces)
 }
 
-// look reads the key, and the traces as well where an answer to an attempt to take it may have been lost.
-func (s *session) look(ctx context.Context, key string) (keyState, *traces, error) {
-	if !s.traced(key) || s.backend.holding(place{s.id, key}) != nil {
+// look reads the key, and the traces as well where an answer to an attempt to take it may have been lost, or the watch has shown that somebody gave it to this session.
+func (s *session) look(ctx context.Context, key string, shown keyState) (keyState, *traces, error) {
+	given := shown.entry != nil && shown.entry.Session == s.id
+	if !s.traced(key) && !given || s.backend.holding(place{s.id, key}) != nil {
 		state, err := s.backend.readKey(ctx, key)
 		return state, nil, err
 	}
@@ -80,6 +84,9 @@ func (s *session) take(ctx context.Context, key string, value []byte, state keyS
 	if !o.Resigned { // who resigned has led, so nobody who held the key before that believes
 		ops = append(ops, &api.KVTxnOp{Verb: api.KVGetTree, Key: tracesOf(key)})
 	}
+	if !s.standing(key) {
+		ops = append(ops, s.publication(key, value))
+	}
 	ops = append(ops,
 		&api.KVTxnOp{Verb: api.KVLock, Key: traceOf(key, s.id), Session: s.id},
 		&api.KVTxnOp{Verb: api.KVLock, Key: key, Session: s.id, Value: value})
@@ -92,6 +99,7 @@ func (s *session) take(ctx context.Context, key string, value []byte, state keyS
 		return o, verdict, nil
 	}
 	s.unleave(key)
+	s.stands(key, true)
 	entry, before := shown[len(shown)-1], readTraces(key, s.id, shown)
 	o.Earlier = append(o.Earlier, before.earlier...)
 	s.keepLeft(key, before.left)
@@ -144,17 +152,20 @@ func (s *session) recognize(ctx context.Context, entry *api.KVPair, o leadership
 	return o, nil
 }
 
-// unlessDead returns o, or ErrSessionLost when the own session is gone, so that a candidate with a dead session does not wait for ever.
-// The read may be stale and thus miss a new session: then a renewal decides.
-func (s *session) unlessDead(ctx context.Context, o leadership.Observation) (leadership.Observation, error) {
-	entry, err := s.backend.sessionInfo(ctx, s.id, false)
-	if err != nil {
-		return leadership.Observation{}, err
-	}
-	if entry == nil {
-		if err := s.Renew(ctx); err != nil {
+// remains returns o to who stands on, or ErrSessionLost when the own session is gone, so that a candidate with a dead session does not wait for ever: a
+// candidacy is held by a session that lives. The read may be stale and thus miss a new one: then it is published, once more or for the first time, which a dead session can't.
+func (s *session) remains(ctx context.Context, key string, value []byte, o leadership.Observation) (leadership.Observation, error) {
+	if s.standing(key) {
+		own, err := s.backend.ownCandidacy(ctx, key, s.id)
+		if err != nil {
 			return leadership.Observation{}, err
 		}
+		if own != nil && own.Session == s.id {
+			return o, nil
+		}
+	}
+	if err := s.publish(ctx, key, value); err != nil {
+		return leadership.Observation{}, err
 	}
 	return o, nil
 }

@@ -76,7 +76,7 @@ func TestCampaignStartsAnewWhenSomebodyWroteMeanwhile(t *testing.T) {
 		}
 	})
 	t.Run("somebody else was faster", func(t *testing.T) {
-		b, _ := with(t, map[string][]answer{"get": {missing(7), found(8, api.KVPair{ModifyIndex: 8, Session: idTwo})}, "txn": {held}, "info": {live(idOne, "10s")}})
+		b, _ := with(t, map[string][]answer{"get": {missing(7), found(8, api.KVPair{ModifyIndex: 8, Session: idTwo})}, "txn": {held}})
 		o, err := ours(b).Campaign(t.Context(), key, voteOf(idOne))
 		if err != nil || o.Holder.Session != idTwo || o.Holder.Token != 8 || o.Revision != 8 {
 			t.Errorf("%+v, %v", o, err)
@@ -100,7 +100,7 @@ func TestCampaignStartsAnewWhenSomebodyWroteMeanwhile(t *testing.T) {
 
 func TestCampaignIsToldOfALockDelay(t *testing.T) {
 	delay := rolledBack(&api.TxnError{OpIndex: 1, What: `failed to lock key "services/app/leader" due to lock delay`})
-	b, _ := with(t, map[string][]answer{"get": {found(7, api.KVPair{ModifyIndex: 6, Value: voteOf(idTwo)})}, "txn": {delay}, "info": {live(idOne, "10s")}})
+	b, _ := with(t, map[string][]answer{"get": {found(7, api.KVPair{ModifyIndex: 6, Value: voteOf(idTwo)})}, "txn": {delay}})
 	o, err := ours(b).Campaign(t.Context(), key, voteOf(idOne))
 	if err != nil || !o.Delayed || o.Holder.Session != "" || !slices.Equal(o.Earlier, []string{idTwo}) || o.Revision != 7 {
 		t.Errorf("%+v, %v", o, err)
@@ -108,12 +108,12 @@ func TestCampaignIsToldOfALockDelay(t *testing.T) {
 }
 
 func TestCampaignWhileSomebodyHoldsOnlyReads(t *testing.T) {
-	b, a := with(t, map[string][]answer{"get": {found(7, api.KVPair{ModifyIndex: 7, Session: idTwo, Value: []byte("\xff no vote")})}, "info": {live(idOne, "10s")}})
+	b, a := with(t, map[string][]answer{"get": {found(7, api.KVPair{ModifyIndex: 7, Session: idTwo, Value: []byte("\xff no vote")})}})
 	o, err := ours(b).Campaign(t.Context(), key, voteOf(idOne))
 	if err != nil || o.Holder.Session != idTwo || string(o.Holder.Value) != "\xff no vote" {
 		t.Errorf("bad input 1: %+v, %v", o, err)
 	}
-	if got := a.kinds(); got != "get info" {
+	if got := a.kinds(); got != "get own" {
 		t.Errorf("requests: %s", got)
 	}
 }
@@ -121,7 +121,7 @@ func TestCampaignWhileSomebodyHoldsOnlyReads(t *testing.T) {
 // A new session may not be known yet where a stale read looks.
 func TestCampaignDoesNotTrustAStaleReadOfItsSession(t *testing.T) {
 	b, _ := with(t, map[string][]answer{
-		"get": {found(7, api.KVPair{ModifyIndex: 7, Session: idTwo})}, "info": {unknownSession()}, "renew": {live(idOne, "10s")},
+		"get": {found(7, api.KVPair{ModifyIndex: 7, Session: idTwo})}, "own": {missing(9)}, "publish": {publication()},
 	})
 	if o, err := ours(b).Campaign(t.Context(), key, voteOf(idOne)); err != nil || o.Holder.Session != idTwo {
 		t.Errorf("%+v, %v", o, err)
@@ -179,7 +179,6 @@ func TestTokenOfAHolding(t *testing.T) {
 			"get":  {missing(7), found(10, api.KVPair{CreateIndex: 8, ModifyIndex: 10, LockIndex: 0, Session: idTwo})},
 			"txn":  {won},
 			"look": {looked(api.KVPair{CreateIndex: 8, ModifyIndex: 14, LockIndex: 0, Session: idOne}, traceBy(idOne))},
-			"info": {live(idOne, "10s")},
 		})
 		s := ours(b)
 		var tokens []uint64

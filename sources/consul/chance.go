@@ -2,11 +2,11 @@ package consul
 
 import "time"
 
-// chance is what a session knows of the way to a key that its watch has just shown to be free. The next Campaign takes such a key at the index that was
-// shown, without reading it again: the transaction is rolled back where that is not how the key stands any more.
+// chance is what a session knows of a key that its watch has just shown. The next Campaign takes one that is free at the index that was
+// shown, without reading it again: the transaction is rolled back where that is not how the key stands any more. Of one that somebody else holds it reports just that.
 //
 // The attempt is a write for the store even if it fails. So who was too late once reads first from then on: many that wait for one key
-// write at one handover, and only read at the next.
+// write at one handover, and only read at the next. Whose turn the key names is never too late.
 type chance struct {
 	state keyState
 	at    time.Time // zero: nothing was shown
@@ -23,7 +23,10 @@ func (s *session) shown(key string, state keyState) {
 	defer s.mu.Unlock()
 	c := s.chances[key]
 	c.state, c.at = keyState{}, time.Time{}
-	if state.entry != nil && state.entry.Session == "" && !c.late {
+	if own, _ := turn(state.entry, s.id); own {
+		c.late = false
+	}
+	if state.entry != nil && (state.entry.Session != "" || !c.late) {
 		c.state, c.at = state, time.Now()
 	}
 	s.chances[key] = c

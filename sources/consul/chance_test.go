@@ -26,16 +26,16 @@ func TestWhoSawTheKeyFreeTakesItWithoutReadingItAgain(t *testing.T) {
 	}{
 		{"a leader resigned", []answer{signed}, won, 0, "get txn", true},
 		{"a leader's session ended", []answer{found(9, api.KVPair{ModifyIndex: 9, Value: voteOf(idTwo)})}, won, 0, "get txn", true},
-		{"somebody else was faster", []answer{signed, taken}, moved, 0, "get txn get info", false},
-		{"somebody else holds the key already", []answer{taken, taken}, won, 0, "get get info", false},
+		{"somebody else was faster", []answer{signed, taken}, moved, 0, "get txn get own", false},
+		{"somebody else holds the key already", []answer{taken, taken}, won, 0, "get", false},
 		{"the key was deleted, which tells nothing of what came since", []answer{missing(9), missing(9)}, won, 0, "get get txn", true},
 		{"it was a while ago", []answer{signed, signed}, won, freshFor, "get get txn", true},
 		{"it was a moment ago", []answer{signed}, won, freshFor - time.Millisecond, "get txn", true},
-		{"the key is not free for long enough", []answer{signed}, delayed, 0, "get txn info", false},
+		{"the key is not free for long enough", []answer{signed}, delayed, 0, "get txn own", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &agent{t: t, answers: map[string][]answer{"get": c.gets, "txn": {c.txn}, "info": {live(idOne, "10s")}}}
+				a := &agent{t: t, answers: map[string][]answer{"get": c.gets, "txn": {c.txn}}}
 				b, end := bubble(t, a)
 				defer end()
 				s := ours(b)
@@ -55,9 +55,8 @@ func TestWhoSawTheKeyFreeTakesItWithoutReadingItAgain(t *testing.T) {
 	}
 	t.Run("who was too late reads first, until it holds the key", func(t *testing.T) {
 		b, a := with(t, map[string][]answer{
-			"get":  {signed, taken, signed, signed, signed},
-			"txn":  {moved, won, won},
-			"info": {live(idOne, "10s")},
+			"get": {signed, taken, signed, signed, signed},
+			"txn": {moved, won, won},
 		})
 		s := ours(b)
 		for _, leads := range []bool{false, true, true} {
@@ -68,7 +67,7 @@ func TestWhoSawTheKeyFreeTakesItWithoutReadingItAgain(t *testing.T) {
 				t.Errorf("%+v, %v", o, err)
 			}
 		}
-		if got, want := a.kinds(), "get txn get info get get txn get txn"; got != want {
+		if got, want := a.kinds(), "get txn get own get get txn get txn"; got != want {
 			t.Errorf("requests: %s; want %s", got, want)
 		}
 	})
@@ -79,9 +78,8 @@ func TestWhoMetALockDelayWasNotTooLate(t *testing.T) {
 	free := found(9, api.KVPair{ModifyIndex: 9, Value: voteOf(idTwo)})
 	signed := found(12, api.KVPair{ModifyIndex: 12, Value: voteOf("")})
 	b, a := with(t, map[string][]answer{
-		"get":  {free, signed},
-		"txn":  {rolledBack(&api.TxnError{OpIndex: 1, What: `failed to lock key "services/app/leader" due to lock delay`}), committed(api.KVPair{ModifyIndex: 13})},
-		"info": {live(idOne, "10s")},
+		"get": {free, signed},
+		"txn": {rolledBack(&api.TxnError{OpIndex: 1, What: `failed to lock key "services/app/leader" due to lock delay`}), committed(api.KVPair{ModifyIndex: 13})},
 	})
 	s := ours(b)
 	for _, leads := range []bool{false, true} {
@@ -92,7 +90,7 @@ func TestWhoMetALockDelayWasNotTooLate(t *testing.T) {
 			t.Errorf("%+v, %v", o, err)
 		}
 	}
-	if got, want := a.kinds(), "get txn info get txn"; got != want {
+	if got, want := a.kinds(), "get txn own get txn"; got != want {
 		t.Errorf("requests: %s; want %s", got, want)
 	}
 }

@@ -5,7 +5,7 @@
 // # What stands at the store
 //
 // The key "services/<service name>/leader", held by the leader's session, with the vote as its value: the three-field JSON of
-// [leadership.Vote], flags 0, or a mark where [leadership.Member.TransferTo] gave the key away. Members of the Java library leadership-consul take part in the same election. Sessions are named
+// [leadership.Vote], flags 0, or a mark: where [leadership.Member.TransferTo] gave the key away, and, in a key that was given back, of who is next. Members of the Java library leadership-consul take part in the same election. Sessions are named
 // after their election and instance, so that an operator can tell them apart in the output of "consul" and in its UI.
 //
 // Sessions are made with behaviour "delete": the key of a dead leader vanishes, and data found in a key that nobody
@@ -19,6 +19,10 @@
 // Beside the key its holder has a trace, "services/<service name>/leader/holders/<session>", from the same transaction on until it gives the key back or its session ends. An operator who
 // deletes the key alone leaves that: whoever takes the key next reads all traces in the transaction that takes it, and waits for those who may believe. To delete the traces as well
 // (consul kv delete -recurse) hides from it that there is anybody.
+//
+// Who stands publishes that in "services/<service name>/leader/candidates/<session>", with its profile. The leader looks there for who waits longest, and names that one in the key when it
+// gives it back. That one takes the key at once; the others hold back for 300 ms, in which they see who has it, and ask for nothing. So a handover among many costs the store little more than one among two. Where
+// that one has died, or nobody is named (the leader crashed, or knew of nobody yet), everybody asks, and the store decides. Members of the Java library publish nothing: they ask at once.
 //
 // # Fencing tokens
 //
@@ -53,11 +57,12 @@
 //
 // # What a token of Consul's ACL needs
 //
-//	key "services/cluster-app/leader"                 { policy = "write" }
-//	key_prefix "services/cluster-app/leader/holders/" { policy = "write" }
-//	session "node-1"                                  { policy = "write" }
-//	session_prefix ""                                 { policy = "read" }
-//	service "leadership-cluster-app"                  { policy = "write" } // with a session check
+//	key "services/cluster-app/leader"                    { policy = "write" }
+//	key_prefix "services/cluster-app/leader/holders/"    { policy = "write" }
+//	key_prefix "services/cluster-app/leader/candidates/" { policy = "write" }
+//	session "node-1"                                     { policy = "write" }
+//	session_prefix ""                                    { policy = "read" }
+//	service "leadership-cluster-app"                     { policy = "write" } // with a session check
 //
 // for the node node-1, whose agent the member talks to. See docs/consul-policy.hcl, which is tested. A token that is refused shows as
 // [leadership.ErrDenied], with Consul's words for what it lacks. With [WithTokenFile] it can be replaced while members run.

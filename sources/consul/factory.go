@@ -59,6 +59,7 @@ func connect(cfg leadership.Config, opts []Option) (leadership.Backend, error) {
 	if err := checkKey(cfg.Key()); err != nil {
 		return nil, err
 	}
+	s.profile = cfg.Profile
 	return newBackend(cfg.Consul, s)
 }
 

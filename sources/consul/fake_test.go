@@ -78,6 +78,16 @@ func rolledBack(errs ...*api.TxnError) answer {
 	return answer{status: http.StatusConflict, body: api.TxnResponse{Errors: errs}}
 }
 
+// stands is the candidacy of a session.
+func stands(session string) answer {
+	return answer{index: "9", body: []api.KVPair{{Key: candidacyOf(key, session), Session: session, ModifyIndex: 9}}}
+}
+
+// publication is the answer to who publishes its candidacy.
+func publication() answer {
+	return answer{body: api.TxnResponse{Results: api.TxnResults{{KV: &api.KVPair{Key: candidacyOf(key, idOne), ModifyIndex: 9}}}}}
+}
+
 // agent is a fake Consul agent: for each kind of request a list of answers, of which the last one is repeated.
 type agent struct {
 	t *testing.T
@@ -95,13 +105,15 @@ type request struct {
 	body  string
 }
 
-// kind names a request: "get", "list", "txn", or "look" if that only reads, "delete", "create", "renew", "info", "destroy", and of the agent's own "services", "register", "deregister", "update".
+// kind names a request: "get", "own" for the own candidacy, "list", "txn", or "look" if that only reads, and "publish" if it is about a candidacy alone, "delete", "create", "renew", "info", "destroy", and of the agent's own "services", "register", "deregister", "update".
 func kind(r *http.Request) string {
 	switch path := r.URL.Path; {
 	case path == "/v1/txn":
 		return "txn"
 	case strings.HasPrefix(path, "/v1/kv/") && r.URL.Query().Has("recurse"):
 		return "list"
+	case strings.HasPrefix(path, "/v1/kv/"+candidaciesOf(key)) && r.Method == http.MethodGet:
+		return "own"
 	case strings.HasPrefix(path, "/v1/kv/") && r.Method == http.MethodGet:
 		return "get"
 	case strings.HasPrefix(path, "/v1/kv/") && r.Method == http.MethodDelete:
@@ -129,12 +141,18 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if k == "txn" && strings.Contains(body.String(), `"Verb":"get-or-empty"`) {
 		k = "look"
 	}
+	if k == "txn" && strings.Count(body.String(), "Verb") == 1 && strings.Contains(body.String(), candidaciesOf(key)) {
+		k = "publish"
+	}
 	a.requests = append(a.requests, request{k, query, r.Header.Get("X-Consul-Token"), body.String()})
 	list := a.answers[k]
 	if len(list) > 1 {
 		a.answers[k] = list[1:]
 	}
 	a.mu.Unlock()
+	if usual := map[string]answer{"own": stands(idOne), "publish": publication()}; len(list) == 0 && usual[k].body != nil {
+		list = []answer{usual[k]}
+	}
 	if len(list) == 0 {
 		a.t.Errorf("unexpected request %s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusTeapot)
@@ -218,8 +236,15 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-// ours is a session of b that was opened with idOne.
-func ours(b *backend) *session { return b.newSession(idOne, 10*time.Second, false) }
+// ours is a session of b that was opened with idOne, and whose candidacy is published.
+func ours(b *backend) *session {
+	s := newcomer(b)
+	s.stands(key, true)
+	return s
+}
+
+// newcomer has not said yet that it stands.
+func newcomer(b *backend) *session { return b.newSession(idOne, 10*time.Second, false) }
 
 // holder is ours that holds the key, at index 8.
 func holder(b *backend) *session {

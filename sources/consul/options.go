@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/leadership-go/leadership"
 )
 
 // Option sets how a backend talks to Consul and what its sessions are like.
@@ -20,6 +22,7 @@ type settings struct {
 	partition  string
 	datacenter string
 
+	profile       leadership.Profile // of its candidates
 	sessionName   string
 	node          string
 	nodeChecks    []string

@@ -70,6 +70,26 @@ func (b *backend) get(ctx context.Context, what, key string, q *api.QueryOptions
 	return keyState{entry: entry, index: max(meta.LastIndex, 1)}, nil
 }
 
+// list is a linearizable read of all keys that begin with prefix.
+func (b *backend) list(ctx context.Context, what, prefix string) ([]*api.KVPair, error) {
+	ctx, cancel := bound(ctx, requestTimeout)
+	defer cancel()
+	q := b.reading(ctx)
+	q.RequireConsistent = true
+	entries, meta, err := b.client.KV().List(prefix, q)
+	switch {
+	case err != nil:
+		return nil, b.fail(ctx, what, err)
+	case meta.ResultsFilteredByACLs:
+		return nil, b.fail(ctx, what, errFiltered)
+	case slices.Contains(entries, nil):
+		return nil, fmt.Errorf("consul: %s: null entry: %w", what, errForeign)
+	case len(entries) == 0 && (meta.LastIndex == 0 || !meta.KnownLeader):
+		return nil, fmt.Errorf("consul: %s: 404 without the index of a cluster that has a leader: %w", what, errForeign)
+	}
+	return entries, nil
+}
+
 // sessionRequest is the body that makes a session. NodeChecks is always sent: without it Consul takes serfHealth.
 type sessionRequest struct {
 	Name          string `json:",omitempty"`
@@ -200,7 +220,7 @@ func (b *backend) transact(ctx context.Context, what string, ops ...*api.KVTxnOp
 	guards := 0
 	for i, op := range ops {
 		body[i] = &api.TxnOp{KV: op}
-		if op.Verb == api.KVCheckIndex || op.Verb == api.KVCheckNotExists {
+		if op.Verb == api.KVCheckIndex || op.Verb == api.KVCheckNotExists || op.Verb == api.KVCheckSession {
 			guards = i + 1
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ type session struct {
 	chances map[string]chance
 	traces  map[string]bool          // keys that it may have held
 	dead    map[string][]*api.KVPair // by key: the traces of dead sessions, seen when it got that
+	listed  map[string]bool          // keys for which its candidacy is published
+	nexts   map[string]next          // by key that it holds
 }
 
 // sign is what a resignation left in a key.
@@ -60,6 +63,13 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	if err := s.resign(ctx, key, vote); err != nil {
+		return err
+	}
+	return s.unpublish(ctx, key)
+}
+
+func (s *session) resign(ctx context.Context, key string, vote []byte) error {
 	p := place{s.id, key}
 	earlier, leftBefore := s.leave(key, sign{value: vote})
 	index, verdict, err := s.release(ctx, "release key "+key, key, s.backend.holding(p), vote)
@@ -73,7 +83,7 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 		s.backend.forget(p)
 		s.leave(key, sign{value: vote, index: index})
 		if dead := s.keepLeft(key, nil); len(vote) > 0 {
-			s.backend.sweepTraces(ctx, dead)
+			s.backend.sweepDead(ctx, dead)
 		}
 		return nil
 	case verdict != verdictNotHeld:
@@ -95,7 +105,8 @@ func (s *session) Resign(ctx context.Context, key string, vote []byte) error {
 // The trace goes with it, or, where a sign says that it means nothing any more, with the session, whose end comes next. Who does not hold the key any more, as an operator deleted it, takes back the trace alone.
 func (s *session) release(ctx context.Context, what, key string, h *holding, vote []byte, then ...*api.KVTxnOp) (index uint64, _ verdict, _ error) {
 	untrace := &api.KVTxnOp{Verb: api.KVDelete, Key: traceOf(key, s.id)}
-	give := append([]*api.KVTxnOp{{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}}, then...)
+	unlock := &api.KVTxnOp{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}
+	give := append([]*api.KVTxnOp{unlock}, then...)
 	ends := len(vote) > 0 && len(then) == 0 && !s.attached && s.backend.behavior == api.SessionBehaviorDelete // the trace, with the session
 	for attempt := range maxRaces {
 		ops, held := give, true
@@ -109,7 +120,14 @@ func (s *session) release(ctx context.Context, what, key string, h *holding, vot
 				return 0, verdictNotHeld, err
 			}
 		case h != nil:
-			ops = append([]*api.KVTxnOp{{Verb: api.KVCheckIndex, Key: key, Index: h.token}}, ops...)
+			guards := []*api.KVTxnOp{{Verb: api.KVCheckIndex, Key: key, Index: h.token}}
+			if heir := s.next(key).session; heir != "" && len(vote) > 0 && len(then) == 0 {
+				guards = append(guards, &api.KVTxnOp{Verb: api.KVCheckSession, Key: candidacyOf(key, heir), Session: heir})
+				named := *unlock
+				named.Flags = flagsOf(heir)
+				ops = append(slices.Clone(ops[:len(ops)-1]), &named)
+			}
+			ops = append(guards, ops...)
 		}
 		shown, verdict, err := s.backend.transact(ctx, what, ops...)
 		switch {
@@ -252,6 +270,35 @@ func (s *session) keepLeft(key string, left []*api.KVPair) []*api.KVPair {
 		delete(s.dead, key)
 	}
 	return before
+}
+
+// standing says whether the candidacy for key is published.
+func (s *session) standing(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listed[key]
+}
+
+func (s *session) stands(key string, does bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if does {
+		s.listed[key] = true
+	} else {
+		delete(s.listed, key)
+	}
+}
+
+func (s *session) next(key string) next {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nexts[key]
+}
+
+func (s *session) setNext(key string, n next) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nexts[key] = n
 }
 
 // left is a copy of all signs.

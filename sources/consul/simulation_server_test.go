@@ -280,104 +280,98 @@ func (e *ensemble) transact(r *http.Request) answer {
 	defer e.mu.Unlock()
 	var errs api.TxnErrors
 	var results api.TxnResults
+	before := e.keys
+	e.keys = maps.Clone(before) // each operation sees what those before it did
 	writes := false
-	after := make(map[string]api.KVPair)
-	var gone []string
 	for i, op := range ops {
-		if op.KV.Verb == api.KVGetTree {
-			for _, pair := range e.below(op.KV.Key) {
-				results = append(results, &api.TxnResult{KV: &pair})
-			}
-			continue
-		}
-		if op.KV.Verb == api.KVGetOrEmpty {
-			pair := e.keys[op.KV.Key]
-			pair.Key = op.KV.Key
-			results = append(results, &api.TxnResult{KV: &pair})
-			continue
-		}
-		pair, why := e.apply(op.KV)
+		shown, wrote, why := e.apply(op.KV)
 		if why != "" {
 			errs = append(errs, &api.TxnError{OpIndex: i, What: why})
-			continue
 		}
-		switch {
-		case op.KV.Verb == api.KVDelete || op.KV.Verb == api.KVDeleteCAS:
-			if _, ok := e.keys[op.KV.Key]; ok {
-				writes = true
-				gone = append(gone, op.KV.Key)
-			}
-		case pair != nil:
-			writes = true
-			after[op.KV.Key] = *pair
-			shown := *pair
-			shown.Value = nil
-			results = append(results, &api.TxnResult{KV: &shown})
+		writes = writes || wrote
+		for _, pair := range shown {
+			results = append(results, &api.TxnResult{KV: &pair})
 		}
+	}
+	if len(errs) > 0 || !writes {
+		e.keys = before
 	}
 	if len(errs) > 0 {
 		return rolledBack(errs...)
 	}
 	if writes {
 		e.index++
-		maps.Copy(e.keys, after)
-		for _, name := range gone {
-			delete(e.keys, name)
-		}
 		e.wrote()
 	}
 	return answer{body: api.TxnResponse{Results: results}}
 }
 
-// apply says what an operation leaves behind, or why it can't be. The caller holds the lock.
-func (e *ensemble) apply(op *api.KVTxnOp) (*api.KVPair, string) {
+// apply carries an operation out and says what it shows, whether it wrote, or why it can't be. The caller holds the lock.
+func (e *ensemble) apply(op *api.KVTxnOp) (shown []api.KVPair, wrote bool, why string) {
 	old, ok := e.keys[op.Key]
 	next := e.index + 1
+	put := func(pair api.KVPair) ([]api.KVPair, bool, string) {
+		e.keys[op.Key] = pair
+		pair.Value = nil
+		return []api.KVPair{pair}, true, ""
+	}
 	switch op.Verb { //nolint:exhaustive // the adapter uses no others
+	case api.KVGetTree:
+		return e.below(op.Key), false, ""
+	case api.KVGetOrEmpty:
+		old.Key = op.Key
+		return []api.KVPair{old}, false, ""
 	case api.KVCheckNotExists:
 		if ok {
-			return nil, fmt.Sprintf("key %q exists", op.Key)
+			return nil, false, fmt.Sprintf("key %q exists", op.Key)
 		}
-		return nil, ""
 	case api.KVCheckIndex:
 		if !ok || old.ModifyIndex != op.Index {
-			return nil, fmt.Sprintf("failed index check for key %q, current modify index %d != %d", op.Key, old.ModifyIndex, op.Index)
+			return nil, false, fmt.Sprintf("failed index check for key %q, current modify index %d != %d", op.Key, old.ModifyIndex, op.Index)
 		}
-		return nil, ""
+	case api.KVCheckSession:
+		if old.Session != op.Session {
+			return nil, false, fmt.Sprintf("failed session check for key %q, current session %q != %q", op.Key, old.Session, op.Session)
+		}
+		return []api.KVPair{old}, false, ""
 	case api.KVDelete:
-		return nil, ""
+		delete(e.keys, op.Key)
+		return nil, ok, ""
 	case api.KVDeleteCAS:
 		if ok && old.ModifyIndex != op.Index {
-			return nil, fmt.Sprintf("failed to delete key %q, index is stale", op.Key)
+			return nil, false, fmt.Sprintf("failed to delete key %q, index is stale", op.Key)
 		}
-		return nil, ""
+		delete(e.keys, op.Key)
+		return nil, ok, ""
 	case api.KVLock:
 		if _, live := e.sessions[op.Session]; !live {
-			return nil, fmt.Sprintf("invalid session %q", op.Session)
+			return nil, false, fmt.Sprintf("invalid session %q", op.Session)
 		}
 		if time.Now().Before(e.delays[op.Key]) {
-			return nil, fmt.Sprintf("failed to lock key %q due to lock delay", op.Key)
+			return nil, false, fmt.Sprintf("failed to lock key %q due to lock delay", op.Key)
 		}
 		if old.Session != "" && old.Session != op.Session {
-			return nil, fmt.Sprintf("failed to lock key %q, lock is already held", op.Key)
+			return nil, false, fmt.Sprintf("failed to lock key %q, lock is already held", op.Key)
 		}
-		pair := api.KVPair{Key: op.Key, Value: op.Value, Session: op.Session, CreateIndex: next, ModifyIndex: next, LockIndex: 1}
+		pair := api.KVPair{Key: op.Key, Value: op.Value, Flags: op.Flags, Session: op.Session, CreateIndex: next, ModifyIndex: next, LockIndex: 1}
 		if ok {
 			pair.CreateIndex, pair.LockIndex = old.CreateIndex, old.LockIndex
 			if old.Session == "" {
 				pair.LockIndex++
 			}
 		}
-		if old.Session == op.Session && bytes.Equal(old.Value, op.Value) {
-			return &old, ""
+		if old.Session == op.Session && bytes.Equal(old.Value, op.Value) && old.Flags == op.Flags {
+			return []api.KVPair{old}, true, ""
 		}
-		return &pair, ""
+		return put(pair)
 	case api.KVUnlock:
 		if old.Session == "" || old.Session != op.Session {
-			return nil, fmt.Sprintf("failed to unlock key %q, lock isn't held, or is held by another session", op.Key)
+			return nil, false, fmt.Sprintf("failed to unlock key %q, lock isn't held, or is held by another session", op.Key)
 		}
-		old.Session, old.Value, old.ModifyIndex = "", op.Value, next
-		return &old, ""
+		old.Session, old.Value, old.Flags, old.ModifyIndex = "", op.Value, op.Flags, next
+		return put(old)
+	default:
+		return nil, false, fmt.Sprintf("the fake knows no verb %q", op.Verb)
 	}
-	return nil, fmt.Sprintf("the fake knows no verb %q", op.Verb)
+	return nil, false, ""
 }

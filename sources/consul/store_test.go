@@ -85,6 +85,11 @@ func (s *store) answer(kind string, r *http.Request, body string) answer {
 			return unknownSession()
 		}
 		return live(id, memberTTL.String())
+	case "own", "list": // who stands is not kept: whoever lives does
+		if _, ok := s.sessions[id]; !ok {
+			return missing(s.index)
+		}
+		return answer{index: fmt.Sprint(s.index), body: []api.KVPair{{Key: candidacyOf(key, id), Session: id, ModifyIndex: s.index}}}
 	case "destroy":
 		s.end(id)
 		return answer{body: true}
@@ -141,7 +146,13 @@ func (s *store) transact(body string) answer {
 	}
 	fail := func(what string) answer { return rolledBack(&api.TxnError{OpIndex: len(ops) - 1, What: what}) }
 	for _, op := range ops {
-		if op.KV.Key != key { // a trace: nobody deletes the key of a session that lives on
+		if op.KV.Key == candidacyOf(key, op.KV.Session) && len(ops) == 1 {
+			if _, lives := s.sessions[op.KV.Session]; !lives {
+				return fail(fmt.Sprintf("invalid session %q", op.KV.Session))
+			}
+			return answer{body: api.TxnResponse{Results: api.TxnResults{{KV: &api.KVPair{Key: op.KV.Key, ModifyIndex: max(s.index, 1)}}}}}
+		}
+		if op.KV.Key != key { // a trace, or a candidacy: nobody deletes the key of a session that lives on
 			continue
 		}
 		_, lives := s.sessions[op.KV.Session]

@@ -46,21 +46,9 @@ func readTraces(key, own string, entries []*api.KVPair) traces {
 
 // listTraces reads the traces of key's holders.
 func (b *backend) listTraces(ctx context.Context, key, own string) (traces, error) {
-	what := "read who held key " + key
-	ctx, cancel := bound(ctx, requestTimeout)
-	defer cancel()
-	q := b.reading(ctx)
-	q.RequireConsistent = true
-	entries, meta, err := b.client.KV().List(tracesOf(key), q)
-	switch {
-	case err != nil:
-		return traces{}, b.fail(ctx, what, err)
-	case meta.ResultsFilteredByACLs:
-		return traces{}, b.fail(ctx, what, errFiltered)
-	case slices.Contains(entries, nil):
-		return traces{}, fmt.Errorf("consul: %s: null entry: %w", what, errForeign)
-	case len(entries) == 0 && (meta.LastIndex == 0 || !meta.KnownLeader):
-		return traces{}, fmt.Errorf("consul: %s: 404 without the index of a cluster that has a leader: %w", what, errForeign)
+	entries, err := b.list(ctx, "read who held key "+key, tracesOf(key))
+	if err != nil {
+		return traces{}, err
 	}
 	return readTraces(key, own, entries), nil
 }
@@ -116,9 +104,9 @@ func (s *session) untrace(ctx context.Context, key string, state keyState) {
 	}
 }
 
-// sweepTraces deletes what is left of dead sessions with kept keys. Only a leader that resigns does so: that it led shows that none of theirs believes. Where that
+// sweepDead deletes what is left of dead sessions with kept keys. Of traces only a leader that resigns does so: that it led shows that none of theirs believes. Where that
 // fails, the next one does.
-func (b *backend) sweepTraces(ctx context.Context, left []*api.KVPair) {
+func (b *backend) sweepDead(ctx context.Context, left []*api.KVPair) {
 	if len(left) == 0 {
 		return
 	}
@@ -127,5 +115,5 @@ func (b *backend) sweepTraces(ctx context.Context, left []*api.KVPair) {
 	for _, entry := range left[:min(len(left), most)] {
 		ops = append(ops, &api.KVTxnOp{Verb: api.KVDeleteCAS, Key: entry.Key, Index: entry.ModifyIndex})
 	}
-	_, _, _ = b.transact(ctx, "remove the traces of dead sessions", ops...)
+	_, _, _ = b.transact(ctx, "remove what dead sessions left", ops...)
 }

@@ -11,7 +11,11 @@ import (
 	"github.com/leadership-go/leadership"
 )
 
-const idThree = "33333333-3333-3333-3333-333333333333"
+const (
+	idThree = "33333333-3333-3333-3333-333333333333"
+	idFour  = "44444444-4444-4444-4444-444444444444"
+	idFive  = "55555555-5555-5555-5555-555555555555"
+)
 
 // showed is a transaction that was carried out, and showed traces on its way to the key.
 func showed(pair api.KVPair, traces ...api.KVPair) answer {
@@ -272,7 +276,7 @@ func TestTheTraceGoesWithTheKey(t *testing.T) {
 	})
 	t.Run("once another one is seen to hold the key, after an attempt of which the answer was lost", func(t *testing.T) {
 		theirs := looked(api.KVPair{Session: idTwo, ModifyIndex: 9}, traceBy(idOne), traceBy(idTwo))
-		b, a := with(t, map[string][]answer{"get": {missing(7), found(9, api.KVPair{Session: idTwo, ModifyIndex: 9})}, "txn": {{status: 500, body: "lost"}, done}, "look": {theirs}, "info": {live(idOne, "10s")}})
+		b, a := with(t, map[string][]answer{"get": {missing(7), found(9, api.KVPair{Session: idTwo, ModifyIndex: 9})}, "txn": {{status: 500, body: "lost"}, done}, "look": {theirs}})
 		s := ours(b)
 		if _, err := s.Campaign(t.Context(), key, voteOf(idOne)); err == nil {
 			t.Fatal("a lost answer is no error")
@@ -282,7 +286,7 @@ func TestTheTraceGoesWithTheKey(t *testing.T) {
 				t.Fatal(o, err)
 			}
 		}
-		if got := a.kinds(); got != "get txn look txn info get info" {
+		if got := a.kinds(); got != "get txn look txn own get own" {
 			t.Errorf("requests %s", got)
 		}
 	})

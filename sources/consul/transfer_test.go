@@ -1,29 +1,33 @@
 package consul
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/consul/api"
 
 	"github.com/leadership-go/leadership"
 )
 
-// listing is an agent that knows no keys, and lists sessions as it is told.
-func listing(t *testing.T, sessions string) leadership.Backend {
+// listing is an agent that knows no other keys than those that it lists.
+func listing(t *testing.T, keys string) leadership.Backend {
 	t.Helper()
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Consul-Index", "7")
 		w.Header().Set("X-Consul-Knownleader", "true")
 		w.Header().Set("X-Consul-Lastcontact", "0")
 		w.Header().Set("Content-Type", "application/json")
-		if strings.HasPrefix(r.URL.Path, "/v1/kv/") {
+		if !r.URL.Query().Has("recurse") {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		_, _ = fmt.Fprint(w, sessions)
+		_, _ = fmt.Fprint(w, keys)
 	}))
 	t.Cleanup(agent.Close)
 	b, err := NewBackend(leadership.ConsulConfig{}, WithAddress(agent.URL))
@@ -34,16 +38,31 @@ func listing(t *testing.T, sessions string) leadership.Backend {
 	return b
 }
 
-func TestCandidatesAreFoundByTheNamesOfSessions(t *testing.T) {
-	b := listing(t, `[
-		{"ID":"3","Name":"leadership \"a\" web-1","CreateIndex":30},
-		{"ID":"1","Name":"leadership \"a\" web-1","CreateIndex":10},
-		{"ID":"4","Name":"leadership \"a b\" web-4"},
-		{"ID":"5","Name":"leadership a web-5"},
-		{"ID":"2","Name":"leadership \"a\" b web","CreateIndex":20}]`)
-	got, err := b.Candidates(t.Context(), "a")
-	want := []leadership.Candidate{{Session: "1", ServiceID: "web-1"}, {Session: "2", ServiceID: "b web"}, {Session: "3", ServiceID: "web-1"}}
-	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+// candidacyBy is a candidacy that its session holds.
+func candidacyBy(session string, created uint64, c leadership.Candidate) api.KVPair {
+	return api.KVPair{Key: candidacyOf(key, session), Session: session, CreateIndex: created, ModifyIndex: created, Value: c.Encode()}
+}
+
+func TestCandidatesAreWhoPublishedThatTheyStand(t *testing.T) {
+	old := leadership.Candidate{ServiceID: "web-1"}
+	other := leadership.Candidate{ServiceID: "web-2", Profile: leadership.Profile{Version: "1.2.0", Priority: 7, Metadata: map[string]string{"zone": "a"}}}
+	torn := candidacyBy(idFour, 40, old)
+	torn.Value = []byte("{")
+	stolen := candidacyBy(idFive, 5, old)
+	stolen.Session = idTwo
+	left := candidacyBy(idFive, 50, old)
+	left.Session = ""
+	strange := api.KVPair{Key: candidaciesOf(key) + "notes", Session: "notes", CreateIndex: 1}
+	keys, err := json.Marshal([]api.KVPair{candidacyBy(idThree, 30, old), candidacyBy(idOne, 10, old), torn, stolen, strange, candidacyBy(idTwo, 20, other), left})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := listing(t, string(keys)).Candidates(t.Context(), key)
+	old.Session, other.Session = idOne, idTwo
+	again := old
+	again.Session = idThree
+	want := []leadership.Candidate{old, other, again, {Session: idFour}}
+	if err != nil || !slices.EqualFunc(got, want, leadership.Candidate.Equal) {
 		t.Errorf("%v, %v; want %v, the oldest first", got, err, want)
 	}
 }

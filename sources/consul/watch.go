@@ -24,22 +24,34 @@ const (
 //
 // An index that went backwards, as after the restoration of a snapshot, makes the next query start
 // without one, as Consul's documentation asks; indexes from before say nothing then, the content decides.
+//
+// Who holds the key looks meanwhile for who is next. And who waits while a free key names another one as the next gives that one a moment to take it.
 func (s *session) Watch(ctx context.Context, key string, seen leadership.Observation) error {
-	state, err := s.backend.await(ctx, key, seen)
-	if err == nil {
-		s.shown(key, state)
+	idle := func() {}
+	if seen.Holder.Session == s.id {
+		idle = func() { s.lookForNext(ctx, key) }
 	}
-	return err
+	state, err := s.backend.await(ctx, key, seen, idle)
+	if err != nil {
+		return err
+	}
+	if _, other := turn(state.entry, s.id); other {
+		if state, err = s.backend.awaitKey(ctx, key, state.index, grace); err != nil {
+			return err
+		}
+	}
+	s.shown(key, state)
+	return nil
 }
 
 // Watch is that of any session: Consul knows of no line in which it would stand.
 func (b *backend) Watch(ctx context.Context, key string, seen leadership.Observation) error {
-	_, err := b.await(ctx, key, seen)
+	_, err := b.await(ctx, key, seen, func() {})
 	return err
 }
 
-// await returns the first state that is another than seen.
-func (b *backend) await(ctx context.Context, key string, seen leadership.Observation) (keyState, error) {
+// await returns the first state that is another than seen. It calls idle before each query.
+func (b *backend) await(ctx context.Context, key string, seen leadership.Observation, idle func()) (keyState, error) {
 	if err := checkKey(key); err != nil {
 		return keyState{}, err
 	}
@@ -47,6 +59,7 @@ func (b *backend) await(ctx context.Context, key string, seen leadership.Observa
 	index := max(seen.Revision, 1)
 	pause := leastPause
 	for {
+		idle()
 		asked := time.Now()
 		state, err := b.awaitKey(ctx, key, index, watchWait)
 		if err != nil {

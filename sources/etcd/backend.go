@@ -21,7 +21,7 @@ import (
 type backend struct {
 	link    *link
 	profile leadership.Profile // of its candidates
-	watches atomic.Uint64 // numbers them
+	watches atomic.Uint64      // numbers them
 
 	mu    sync.Mutex
 	spare []leaseID // ids of grants with an unknown outcome, to be tried again
