@@ -29,7 +29,7 @@ import (
 //  8. No method may read the clock into a result: deadlines are computed by the
 //     caller from the instant before the call.
 //  9. A holding MUST leave a trace that is not the key: an operator who deletes the key takes it from a session that lives on, and whose member may be
-//     cut off and believe. To the session that holds the key, [Observation.Earlier] MUST, unless Resigned is true, name each other session that held it before, lives on, and has not given it
+//     cut off and believe. To the session that holds the key, [Observation.Earlier] MUST, unless Resigned is true, name each other session that held it before and was told so by Campaign, lives on, and has not given it
 //     back since, also where nobody but that session had ever looked at the key. For who holds the key next the trace goes with Resign and Transfer, for
 //     all with the end of its session. Others that stood before MAY be named: that costs a wait.
 type Backend interface {

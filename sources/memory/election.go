@@ -24,6 +24,7 @@ type lease struct {
 type election struct {
 	line     []candidate   // who stands: the first one holds
 	token    uint64        // of the holder
+	told     bool          // the holder was told that it is that: before, it can't believe
 	resigned bool          // the holder before gave the key back, and said so
 	deposed  []*lease      // who held the key until an operator took it, oldest first: they may believe for as long as they live
 	data     []byte        // what others wrote while nobody held the key; nil when nothing
@@ -99,7 +100,7 @@ func (s *Store) leave(e *election, l *lease, how exit) {
 	if at > 0 {
 		return // nobody's standing but its own changed
 	}
-	if how == deleted {
+	if how == deleted && e.told {
 		e.deposed = append(slices.DeleteFunc(e.deposed, func(d *lease) bool { return s.sessions[d.id] == nil }), l)
 	}
 	e.resigned = how == resigned
@@ -108,7 +109,7 @@ func (s *Store) leave(e *election, l *lease, how exit) {
 
 // elect begins a holding of who is first in line now.
 func (s *Store) elect(e *election) {
-	e.token = 0
+	e.token, e.told = 0, false
 	if len(e.line) > 0 {
 		s.token++
 		e.token = s.token

@@ -34,6 +34,7 @@ type modelSession struct {
 type modelKey struct {
 	line     []modelPlace
 	token    uint64
+	told     bool // the holder was told that it is that
 	resigned bool
 	deposed  []string // by an operator, oldest first
 	data     string   // what others wrote while nobody held the key
@@ -68,7 +69,7 @@ func (m *model) remove(k *modelKey, id string, gone, resigned bool) {
 	k.line = slices.Delete(slices.Clone(k.line), i, i+1)
 	if i == 0 {
 		k.resigned = resigned
-		if !gone {
+		if !gone && k.told {
 			k.deposed = append(k.deposed, id)
 		}
 		m.newHolder(k)
@@ -76,7 +77,7 @@ func (m *model) remove(k *modelKey, id string, gone, resigned bool) {
 }
 
 func (m *model) newHolder(k *modelKey) {
-	k.token = 0
+	k.token, k.told = 0, false
 	if len(k.line) > 0 {
 		m.token++
 		k.token = m.token
@@ -189,6 +190,7 @@ func (w *walk) campaign() {
 	w.check("Campaign", err, want)
 	if err == nil {
 		w.compare("Campaign", key, o)
+		k.told = k.told || k.line[0].id == s.ID()
 	}
 }
 

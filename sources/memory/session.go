@@ -31,6 +31,9 @@ func (s *session) Campaign(ctx context.Context, key string, value []byte) (o lea
 			return err
 		}
 		o = store.observe(key)
+		if o.Holder.Session == s.lease.id {
+			store.election(key).told = true
+		}
 		return nil
 	})
 	return o, err
