@@ -43,7 +43,7 @@ func (s *session) publish(ctx context.Context, key string, value []byte) error {
 	return nil
 }
 
-// unpublish takes the candidacy back, of a session that does not take it along when it ends.
+// unpublish takes the candidacy back of who holds no key, and of a session that does not take it along when it ends.
 func (s *session) unpublish(ctx context.Context, key string) error {
 	if !s.standing(key) || !s.attached && s.backend.behavior == api.SessionBehaviorDelete {
 		return nil

@@ -75,25 +75,37 @@ func TestACandidacyIsTakenBack(t *testing.T) {
 		change   func(*session)
 		requests string
 	}{
-		{"with the session, as a rule", func(*session) {}, "txn"},
-		{"by itself, where the session is somebody else's", func(s *session) { s.attached = true }, "look txn publish"},
-		{"by itself, where sessions leave their keys", func(s *session) { s.backend.behavior = api.SessionBehaviorRelease }, "txn publish"},
-		{"not where it never stood", func(s *session) { s.attached = true; s.stands(key, false) }, "look txn"},
+		{"with the key", func(*session) {}, "txn"},
+		{"with the key, where the session is somebody else's", func(s *session) { s.attached = true }, "look txn"},
+		{"with the key, where sessions leave their keys", func(s *session) { s.backend.behavior = api.SessionBehaviorRelease }, "txn"},
+		{"by itself, where it waits with somebody else's session", func(s *session) {
+			s.attached = true
+			s.backend.forget(place{idOne, key})
+		}, "look publish"},
+		{"not where it never stood", func(s *session) {
+			s.attached = true
+			s.stands(key, false)
+			s.backend.forget(place{idOne, key})
+		}, "look"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, a := with(t, map[string][]answer{
-				"look": {looked(api.KVPair{Session: idOne, ModifyIndex: 8, CreateIndex: 8, LockIndex: 1}, traceBy(idOne))}, "txn": {released}, "publish": {{body: api.TxnResponse{}}},
+				"look": {looked(api.KVPair{Session: idOne, ModifyIndex: 8, CreateIndex: 8, LockIndex: 1}, traceBy(idOne))}, "txn": {released},
 			})
 			s := holder(b)
-			c.change(s)
+			if c.change(s); b.holding(place{idOne, key}) == nil {
+				a.answers["look"] = []answer{looked(api.KVPair{Session: idTwo, ModifyIndex: 9})}
+			}
 			if err := s.Resign(t.Context(), key, voteOf("")); err != nil {
 				t.Fatal(err)
 			}
 			if got := a.kinds(); got != c.requests {
 				t.Errorf("requests %s; want %s", got, c.requests)
 			}
-			if n := len(a.got("publish")); n > 0 && !strings.Contains(a.got("publish")[0].body, `"Verb":"delete"`) {
-				t.Error("it was not deleted")
+			all := a.got("")
+			deleted := strings.Contains(all[len(all)-1].body, `"Verb":"delete","Key":"`+candidacyOf(key, idOne))
+			if never := strings.Contains(c.name, "never"); deleted == never {
+				t.Errorf("it was deleted: %v", deleted)
 			}
 		})
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -107,16 +106,17 @@ func (s *session) release(ctx context.Context, what, key string, h *holding, vot
 	untrace := &api.KVTxnOp{Verb: api.KVDelete, Key: traceOf(key, s.id)}
 	unlock := &api.KVTxnOp{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}
 	give := append([]*api.KVTxnOp{unlock}, then...)
+	withdraw := &api.KVTxnOp{Verb: api.KVDelete, Key: candidacyOf(key, s.id)} // nobody is to take who gives the key back for one that waits
 	ends := len(vote) > 0 && len(then) == 0 && !s.attached && s.backend.behavior == api.SessionBehaviorDelete // the trace, with the session
 	for attempt := range maxRaces {
-		ops, held := give, true
+		ops, held := append([]*api.KVTxnOp{withdraw}, give...), true
 		if !ends {
-			ops = append([]*api.KVTxnOp{untrace}, give...)
+			ops = append([]*api.KVTxnOp{untrace}, ops...)
 		}
 		switch {
 		case s.attached || attempt > 0 || h == nil && len(vote) > 0:
 			var err error
-			if ops, held, err = s.guarded(ctx, key, h, give); err != nil || len(ops) == 0 {
+			if ops, held, err = s.guarded(ctx, key, h, withdraw, give); err != nil || len(ops) == 0 {
 				return 0, verdictNotHeld, err
 			}
 		case h != nil:
@@ -125,7 +125,7 @@ func (s *session) release(ctx context.Context, what, key string, h *holding, vot
 				guards = append(guards, &api.KVTxnOp{Verb: api.KVCheckSession, Key: candidacyOf(key, heir), Session: heir})
 				named := *unlock
 				named.Flags = flagsOf(heir)
-				ops = append(slices.Clone(ops[:len(ops)-1]), &named)
+				ops[len(ops)-1] = &named
 			}
 			ops = append(guards, ops...)
 		}
@@ -143,6 +143,7 @@ func (s *session) release(ctx context.Context, what, key string, h *holding, vot
 			verdict = verdictNotHeld
 		case verdict == verdictDone:
 			index = shown[len(shown)-1].ModifyIndex
+			s.stands(key, false)
 		}
 		s.trace(key, false)
 		return index, verdict, nil
@@ -152,7 +153,7 @@ func (s *session) release(ctx context.Context, what, key string, h *holding, vot
 
 // guarded makes of give a transaction that names what is read now. A holding that is not h, where that is known, was never believed in: it is given back without a sign, and to no heir. Where
 // there is nothing to give back, the transaction is about the trace alone, and empty where there is none.
-func (s *session) guarded(ctx context.Context, key string, h *holding, give []*api.KVTxnOp) (ops []*api.KVTxnOp, held bool, err error) {
+func (s *session) guarded(ctx context.Context, key string, h *holding, withdraw *api.KVTxnOp, give []*api.KVTxnOp) (ops []*api.KVTxnOp, held bool, err error) {
 	state, seen, err := s.backend.readBoth(ctx, key, s.id)
 	if err != nil {
 		return nil, false, err
@@ -173,7 +174,7 @@ func (s *session) guarded(ctx context.Context, key string, h *holding, give []*a
 		ops = append(ops, &api.KVTxnOp{Verb: api.KVDeleteCAS, Key: seen.own.Key, Index: seen.own.ModifyIndex})
 	}
 	if held {
-		ops = append(ops, give...)
+		ops = append(append(ops, withdraw), give...)
 	}
 	return ops, held, nil
 }
