@@ -106,7 +106,7 @@ func (s *session) release(ctx context.Context, what, key string, h *holding, vot
 	untrace := &api.KVTxnOp{Verb: api.KVDelete, Key: traceOf(key, s.id)}
 	unlock := &api.KVTxnOp{Verb: api.KVUnlock, Key: key, Session: s.id, Value: vote}
 	give := append([]*api.KVTxnOp{unlock}, then...)
-	withdraw := &api.KVTxnOp{Verb: api.KVDelete, Key: candidacyOf(key, s.id)} // nobody is to take who gives the key back for one that waits
+	withdraw := &api.KVTxnOp{Verb: api.KVDelete, Key: candidacyOf(key, s.id)}                                 // nobody is to take who gives the key back for one that waits
 	ends := len(vote) > 0 && len(then) == 0 && !s.attached && s.backend.behavior == api.SessionBehaviorDelete // the trace, with the session
 	for attempt := range maxRaces {
 		ops, held := append([]*api.KVTxnOp{withdraw}, give...), true
