@@ -101,6 +101,10 @@ func (p Plan) Keep(places []int) Plan {
 }
 
 // String lists the faults with their places.
+func (p Plan) has(kind Kind) bool {
+	return slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Kind == kind })
+}
+
 func (p Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %+v, until %v", p.Seed, p.Setup, p.Until)

@@ -275,6 +275,9 @@ func (r *play) succeed() {
 	if r.Forgetful && r.Attach { // the session that was given lives on, and nothing shows that its member has resigned
 		bound += r.TTL
 	}
+	if r.has(DeleteKey) && (r.has(LoseReplies) || r.has(Lossy)) { // a session that held the key without hearing of it lives on, and passes for one that may believe
+		bound += r.TTL
+	}
 	for began := time.Now(); r.referee.failed() == nil; sleep(interval) {
 		if n, _ := r.referee.leader(); n >= 0 {
 			return

@@ -18,6 +18,9 @@ const (
 	maxAnswer = 1 << 20
 	// maxParts bounds the values and objects in an answer, which may have dozens: four bytes of text can become a hundred in memory.
 	maxParts = 10_000
+	// maxList and maxListParts are the bounds of a list of keys: 10,000 candidates have room.
+	maxList      = 8 << 20
+	maxListParts = 100_000
 	// maxLiteral bounds a number, which an error would quote.
 	maxLiteral = 100
 	// maxConflict bounds the body of a transaction's rollback, which may quote keys, and may end up in an error's text, too.
@@ -36,7 +39,11 @@ func (t bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
-		resp.Body = &boundedBody{LimitedReader: &io.LimitedReader{R: resp.Body, N: maxAnswer}, Closer: resp.Body}
+		size, parts := int64(maxAnswer), maxParts
+		if req.URL.Query().Has("recurse") {
+			size, parts = maxList, maxListParts
+		}
+		resp.Body = &boundedBody{LimitedReader: &io.LimitedReader{R: resp.Body, N: size}, Closer: resp.Body, most: size, mostParts: parts}
 	case http.StatusConflict: // a transaction that was rolled back answers with it
 		resp.Body = complaint(req, resp.Body, maxConflict)
 	default:
@@ -49,6 +56,8 @@ func (t bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 type boundedBody struct {
 	*io.LimitedReader
 	io.Closer
+	most            int64
+	mostParts       int
 	parts           int
 	literal         int // the length so far of what may be a number
 	quoted, escaped bool
@@ -56,7 +65,7 @@ type boundedBody struct {
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.N <= 0 {
-		return 0, fmt.Errorf("more than %d bytes", maxAnswer)
+		return 0, fmt.Errorf("more than %d bytes", b.most)
 	}
 	n, err := b.LimitedReader.Read(p)
 	for _, c := range p[:n] {
@@ -77,8 +86,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 			b.parts++
 		}
 	}
-	if b.parts > maxParts {
-		return 0, fmt.Errorf("more than %d values", maxParts)
+	if b.parts > b.mostParts {
+		return 0, fmt.Errorf("more than %d values", b.mostParts)
 	}
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -92,9 +93,13 @@ const (
 	nextFor = 2 * time.Minute
 	// nextWait bounds the look for it.
 	nextWait = time.Second
-	// grace is for how long the others hold back.
-	grace = 300 * time.Millisecond
+	// leastGrace and mostGrace are for how long each of the others holds back, which chance decides: where the one that is next has died, or is slow, they don't ask all at once either.
+	leastGrace = 300 * time.Millisecond
+	mostGrace  = 1300 * time.Millisecond
 )
+
+// grace is for how long one of the others holds back.
+func grace() time.Duration { return leastGrace + rand.N(mostGrace-leastGrace) }
 
 // next is whose turn it is after the leader that knows it.
 type next struct {

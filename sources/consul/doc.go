@@ -21,7 +21,7 @@
 // (consul kv delete -recurse) hides from it that there is anybody.
 //
 // Who stands publishes that in "services/<service name>/leader/candidates/<session>", with its profile. The leader looks there for who waits longest, and names that one in the key when it
-// gives it back. That one takes the key at once; the others hold back for 300 ms, in which they see who has it, and ask for nothing. So a handover among many costs the store little more than one among two. Where
+// gives it back. That one takes the key at once; the others hold back for 0.3 to 1.3 s, in which they see who has it, and ask for nothing. So a handover among many costs the store little more than one among two. Where
 // that one has died, or nobody is named (the leader crashed, or knew of nobody yet), everybody asks, and the store decides. Members of the Java library publish nothing: they ask at once.
 //
 // # Fencing tokens

@@ -101,13 +101,13 @@ func TestTheBoundOnValuesCountsWhatJSONDoes(t *testing.T) {
 		{"commas behind a text that ends with a backslash", `"\\",`, maxParts + 1, true},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			body := &boundedBody{LimitedReader: &io.LimitedReader{R: strings.NewReader(strings.Repeat(c.text, c.times)), N: maxAnswer}}
+			body := &boundedBody{LimitedReader: &io.LimitedReader{R: strings.NewReader(strings.Repeat(c.text, c.times)), N: maxAnswer}, most: maxAnswer, mostParts: maxParts}
 			if _, err := io.ReadAll(body); (err != nil) != c.refused {
 				t.Errorf("error %v", err)
 			}
 		})
 	}
-	body := &boundedBody{LimitedReader: &io.LimitedReader{R: endless("x "), N: maxAnswer}}
+	body := &boundedBody{LimitedReader: &io.LimitedReader{R: endless("x "), N: maxAnswer}, most: maxAnswer, mostParts: maxParts}
 	if n, err := io.Copy(io.Discard, body); n != maxAnswer || err == nil {
 		t.Errorf("%d bytes, %v", n, err)
 	}

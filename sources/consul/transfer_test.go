@@ -76,3 +76,22 @@ func TestCandidatesOfABadAgent(t *testing.T) {
 		}
 	}
 }
+
+func TestManyCandidatesAreListed(t *testing.T) {
+	const many = 3000
+	list := make([]api.KVPair, many)
+	for i := range list {
+		list[i] = candidacyBy(fmt.Sprintf("%08x-0000-4000-8000-000000000000", i), uint64(i+1), leadership.Candidate{ServiceID: fmt.Sprint("instance-", i)})
+	}
+	keys, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := listing(t, string(keys)).Candidates(t.Context(), key); err != nil || len(got) != many {
+		t.Errorf("%d candidates, %v; want %d", len(got), err, many)
+	}
+	endless := "[" + strings.Repeat("{},", maxListParts) + "{}]"
+	if _, err := listing(t, endless).Candidates(t.Context(), key); err == nil || !strings.Contains(err.Error(), "more than 100000 values") {
+		t.Errorf("of a list without end: %v", err)
+	}
+}
