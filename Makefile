@@ -39,7 +39,7 @@ mutants: ## show that the simulation finds deliberate bugs
 figures-safety: simulate model mutants ## all figures of docs/safety.md: the three above, then real servers and faults; about two hours
 	go run ./e2e/cmd/figures-safety -soak.png docs/soak.png
 
-figures-election: ## measure handovers, crashes and rolling restarts beside the stores' own clients; five minutes
+figures-election: ## measure handovers, crashes, rolling restarts and what candidates cost beside the stores' own clients; a quarter of an hour
 	go run ./e2e/cmd/figures-election
 
 figures-stream: ## measure the stream beside rxgo, samber/ro, channels and bare functions

@@ -1,8 +1,9 @@
 // Command figures-election measures, on real servers and beside the stores' own clients in one run, what README says of elections: how long one is
-// without a leader. It prints lines of a name, a value and a unit, and exits non-zero when one falls short of a promise.
+// without a leader, and what candidates cost. It prints lines of a name, a value and a unit, and exits non-zero when one falls short of a promise.
 //
 //	go run ./e2e/cmd/figures-election
 //	go run ./e2e/cmd/figures-election -parts handover,rolling -stores etcd
+//	go run ./e2e/cmd/figures-election -parts idle,footprint,herd
 package main
 
 import (
@@ -16,9 +17,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/leadership-go/leadership/e2e/internal/figures"
 	"github.com/leadership-go/leadership/e2e/internal/handover"
+	"github.com/leadership-go/leadership/e2e/internal/herd"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
 
@@ -30,6 +34,11 @@ type settings struct {
 	handover handover.Options
 	crashes  int
 	restarts int
+
+	idle       time.Duration
+	candidates int
+	herd       herd.Options
+	waiters    int
 }
 
 // part measures one thing at all stores, and prints it.
@@ -43,6 +52,9 @@ func parts() []part {
 		{"handover", "leaders that resign", eachStore(resignations)},
 		{"rolling", "members that are restarted one after the other", eachStore(rolling)},
 		{"crash", "leaders that are killed", crashes},
+		{"idle", "requests while nothing happens", idling},
+		{"footprint", "memory and goroutines of candidates that wait", eachStore(footprints)},
+		{"herd", "requests of many candidates when a leader resigns", eachStore(herds)},
 	}
 }
 
@@ -96,6 +108,10 @@ func parse(args []string) (settings, error) {
 	flags.IntVar(&s.handover.Elections, "elections", 20, "handover: how many elections there are of each kind")
 	flags.IntVar(&s.crashes, "crashes", 8, "crash: how many leaders of each kind are killed, all side by side")
 	flags.IntVar(&s.restarts, "restarts", 10, "rolling: how often the leader is restarted")
+	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "idle: for how long requests are counted, at least 10s")
+	flags.IntVar(&s.candidates, "candidates", 200, "footprint: how many candidates of each kind wait")
+	flags.IntVar(&s.waiters, "waiters", 100, "herd: how many candidates wait in the largest election")
+	flags.IntVar(&s.herd.Handovers, "handovers", 10, "herd: how often the leader of each election resigns")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
@@ -112,10 +128,16 @@ func parse(args []string) (settings, error) {
 		}
 		s.stores = append(s.stores, stores.All()[i])
 	}
-	for name, n := range map[string]int{"rounds": s.handover.Rounds, "elections": s.handover.Elections, "crashes": s.crashes, "restarts": s.restarts} {
+	for name, n := range map[string]int{
+		"rounds": s.handover.Rounds, "elections": s.handover.Elections, "crashes": s.crashes, "restarts": s.restarts,
+		"candidates": s.candidates, "waiters": s.waiters, "handovers": s.herd.Handovers,
+	} {
 		if n < 1 {
 			return s, fmt.Errorf("-%s %d: must be at least 1", name, n)
 		}
+	}
+	if s.idle < idleTTL {
+		return s, fmt.Errorf("-idle %v: must be at least %v", s.idle, idleTTL)
 	}
 	return s, nil
 }
@@ -133,6 +155,26 @@ func eachStore(measure func(ctx context.Context, store stores.Store, s settings,
 		}
 		return nil
 	}
+}
+
+// sideBySide measures at all stores at once, where most of the time nothing happens, and returns what it finds in their order.
+func sideBySide[T any](ctx context.Context, s settings, measure func(ctx context.Context, store stores.Store) (T, error)) ([]T, error) {
+	found := make([]T, len(s.stores))
+	errs := make([]error, len(s.stores))
+	var all sync.WaitGroup
+	for i, starter := range s.stores {
+		all.Go(func() {
+			err := atStore(ctx, starter, func(store stores.Store) (err error) {
+				found[i], err = measure(ctx, store)
+				return err
+			})
+			if err != nil {
+				errs[i] = fmt.Errorf("%s: %w", starter.Name, err)
+			}
+		})
+	}
+	all.Wait()
+	return found, errors.Join(errs...)
 }
 
 func atStore(ctx context.Context, starter stores.Starter, do func(stores.Store) error) (err error) {
@@ -153,7 +195,12 @@ type report struct {
 
 // atMost prints how long ours takes, measured by theirs, and notes when it is more than the limit. A limit of 0 is none.
 func (r *report) atMost(name string, ratio, limit float64) {
-	_, err := fmt.Fprintln(r.out, name, strconv.FormatFloat(ratio, 'f', 3, 64), "times")
-	r.failure = errors.Join(r.failure, err)
+	r.number(name, ratio, 3, "times")
 	r.Require(limit == 0 || ratio <= limit, "%s is %.3f, the most is %v", name, ratio, limit)
+}
+
+// number prints one with so many decimals.
+func (r *report) number(name string, n float64, decimals int, unit string) {
+	_, err := fmt.Fprintln(r.out, name, strconv.FormatFloat(n, 'f', decimals, 64), unit)
+	r.failure = errors.Join(r.failure, err)
 }

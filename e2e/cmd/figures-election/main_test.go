@@ -21,12 +21,16 @@ func TestParse(t *testing.T) {
 		want string // the parts and stores, or a part of the error
 		bad  bool
 	}{
-		{"all by default", "", "handover,rolling,crash at consul,etcd", false},
+		{"all by default", "", "handover,rolling,crash,idle,footprint,herd at consul,etcd", false},
 		{"a choice", "-parts crash,handover -stores etcd", "crash,handover at etcd", false},
-		{"no such part", "-parts resign", `no part "resign": there are handover, rolling, crash`, true},
+		{"no such part", "-parts resign", `no part "resign": there are handover, rolling, crash, idle, footprint, herd`, true},
 		{"no such store", "-stores zk", `no store "zk": there are consul, etcd`, true},
 		{"no rounds", "-rounds 0", "-rounds 0: must be at least 1", true},
 		{"fewer than no crashes", "-crashes -1", "-crashes -1: must be at least 1", true},
+		{"no candidates", "-candidates 0", "-candidates 0: must be at least 1", true},
+		{"no waiters", "-waiters 0", "-waiters 0: must be at least 1", true},
+		{"no handovers", "-handovers 0", "-handovers 0: must be at least 1", true},
+		{"idle for less than a TTL", "-idle 9s", "-idle 9s: must be at least 10s", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, err := parse(strings.Fields(tc.args))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -62,29 +61,25 @@ func rolling(ctx context.Context, store stores.Store, s settings, r *report) err
 	return nil
 }
 
-// crashes kills leaders at all stores side by side: most of the time nothing happens.
+// crashes kills leaders at all stores side by side.
 func crashes(ctx context.Context, s settings, r *report) error {
-	took := make([]map[string]figures.Durations, len(s.stores))
-	explained := make([]map[string]time.Duration, len(s.stores))
-	errs := make([]error, len(s.stores))
-	var all sync.WaitGroup
-	for i, starter := range s.stores {
-		all.Go(func() {
-			errs[i] = atStore(ctx, starter, func(store stores.Store) (err error) {
-				if explained[i], err = explain(store, killed(starter.Name)); err != nil {
-					return err
-				}
-				took[i], err = handover.Crashes(ctx, store, killed(starter.Name), s.crashes)
-				return err
-			})
-		})
+	type found struct {
+		took      map[string]figures.Durations
+		explained map[string]time.Duration
 	}
-	all.Wait()
-	for i, starter := range s.stores {
-		if errs[i] != nil {
-			return fmt.Errorf("%s: %w", starter.Name, errs[i])
+	all, err := sideBySide(ctx, s, func(ctx context.Context, store stores.Store) (f found, err error) {
+		if f.explained, err = explain(store, killed(store.Name())); err != nil {
+			return f, err
 		}
-		r.crashes(starter.Name, killed(starter.Name), took[i], explained[i])
+		f.took, err = handover.Crashes(ctx, store, killed(store.Name()), s.crashes)
+		return f, err
+	})
+	if err != nil {
+		return err
+	}
+	for i, f := range all {
+		name := s.stores[i].Name
+		r.crashes(name, killed(name), f.took, f.explained)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func startChecked(ctx context.Context, o Options) (Contender, error) {
 	}
 	check := api.AgentServiceCheck{TCP: d.addr, Interval: LookEvery.String()}
 	c, err := startMember(ctx, consul.NewClusterFactory(
-		consul.WithAddress(o.Addrs[0]), consul.WithMinTTL(time.Second), consul.WithSessionCheck(check)), o, d)
+		consul.WithAddress(o.Addrs[0]), consul.WithMinTTL(time.Second), consul.WithSessionCheck(check)), o, member{door: d})
 	if err != nil {
 		return nil, errors.Join(err, d.Shut())
 	}

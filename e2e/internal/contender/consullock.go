@@ -23,11 +23,10 @@ func startConsulLock(ctx context.Context, o Options) (Contender, error) {
 	if o.Store != "consul" || len(o.Addrs) == 0 {
 		return nil, fmt.Errorf("contender: %s at %s %q", ConsulLock, o.Store, o.Addrs)
 	}
-	config := api.DefaultConfig()
-	config.Address = o.Addrs[0]
+	config := consulConfig(o)
 	conns := newConnections(config.Transport.DialContext)
 	config.Transport.DialContext = conns.dial
-	client, err := api.NewClient(config)
+	client, err := consulClient(config, o)
 	if err != nil {
 		return nil, err
 	}

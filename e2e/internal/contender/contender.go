@@ -4,6 +4,8 @@ package contender
 import (
 	"context"
 	"time"
+
+	"github.com/leadership-go/leadership/e2e/internal/traffic"
 )
 
 // Contender is one candidate as the drill sees it, whichever library it uses.
@@ -65,6 +67,8 @@ type Options struct {
 	Work bool
 	// Log is the file in which the fenced writes of a contender that can make them are recorded; "" for none, and no such writes.
 	Log string
+	// Count counts what the candidate asks of the store, which it has a client of its own for; nil for nobody. Candidates with a session check are not counted.
+	Count *traffic.Counter `json:"-"`
 	// Tell is called with each message of the candidate's stream, where its library has one: in order, never concurrently. Nil
 	// is fine.
 	Tell func(status string, token uint64, err error) `json:"-"`

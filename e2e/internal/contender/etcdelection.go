@@ -8,7 +8,6 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
-	"go.uber.org/zap"
 )
 
 // etcdElection is a candidate of Election in etcd's client, used as its documentation shows: it leads from the return of Campaign until the
@@ -24,10 +23,7 @@ func startEtcdElection(ctx context.Context, o Options) (Contender, error) {
 	if o.Store != "etcd" {
 		return nil, fmt.Errorf("contender: %s at %s", EtcdElection, o.Store)
 	}
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: o.Addrs, DialTimeout: 5 * time.Second, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
-		Logger: zap.NewNop(),
-	})
+	client, err := etcdClient(o)
 	if err != nil {
 		return nil, err
 	}

@@ -18,8 +18,9 @@ import (
 type member struct {
 	*leadership.Member
 
-	work *worker // nil for one that only leads
-	door *door   // nil without a session check
+	work   *worker      // nil for one that only leads
+	door   *door        // nil without a session check
+	client func() error // closes a client that the member was given; nil where it has its own
 }
 
 // Close ends the candidacy, waits for the work, and shuts the door. What was wrong with the work counts more than what the store says.
@@ -33,6 +34,11 @@ func (m member) Close() error {
 	if m.door != nil {
 		if shut := m.door.Shut(); err == nil {
 			err = shut
+		}
+	}
+	if m.client != nil {
+		if closed := m.client(); err == nil {
+			err = closed
 		}
 	}
 	return err
@@ -52,6 +58,9 @@ func (m member) ShowDoor(ctx context.Context, open bool) error {
 
 // startLeadership starts one of ours.
 func startLeadership(ctx context.Context, o Options) (Contender, error) {
+	if o.Count != nil {
+		return startCounted(ctx, o)
+	}
 	var factory *leadership.ClusterFactory
 	switch o.Store {
 	case "etcd":
@@ -61,11 +70,11 @@ func startLeadership(ctx context.Context, o Options) (Contender, error) {
 	default:
 		return nil, fmt.Errorf("contender: no store %q", o.Store)
 	}
-	return startMember(ctx, factory, o, nil)
+	return startMember(ctx, factory, o, member{})
 }
 
-// startMember starts one that the factory makes. From then on the door is the candidate's, unless there is an error.
-func startMember(ctx context.Context, factory *leadership.ClusterFactory, o Options, d *door) (Contender, error) {
+// startMember starts one that the factory makes. From then on what the candidate has is its own, unless there is an error.
+func startMember(ctx context.Context, factory *leadership.ClusterFactory, o Options, candidate member) (Contender, error) {
 	if o.Probe != nil {
 		factory.Health(o.Probe)
 	}
@@ -88,7 +97,7 @@ func startMember(ctx context.Context, factory *leadership.ClusterFactory, o Opti
 			}
 		})
 	}
-	candidate := member{Member: m, door: d}
+	candidate.Member = m
 	if o.Work {
 		candidate.work = startWorker(m) //nolint:contextcheck // it works until the member is closed
 	}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/hashicorp/consul/api"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
+	"github.com/leadership-go/leadership/e2e/internal/traffic"
 	"github.com/leadership-go/leadership/sources/consul"
 )
 
@@ -156,23 +156,9 @@ type counting struct {
 }
 
 func (t counting) RoundTrip(req *http.Request) (*http.Response, error) {
-	kind := kindOf(req)
+	kind := traffic.NameOf(req)
 	t.entrance.mu.Lock()
 	t.entrance.counts[kind]++
 	t.entrance.mu.Unlock()
 	return t.Transport.RoundTrip(req)
-}
-
-// kindOf names a request to Consul.
-func kindOf(req *http.Request) string {
-	path := strings.Split(strings.TrimPrefix(req.URL.Path, "/v1/"), "/")
-	switch {
-	case path[0] == "kv" && req.Method == http.MethodGet && req.URL.Query().Has("index"):
-		return "kv.watch"
-	case path[0] == "kv":
-		return "kv." + strings.ToLower(req.Method)
-	case path[0] == "session" && len(path) > 1:
-		return "session." + path[1]
-	}
-	return path[0]
 }
