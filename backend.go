@@ -135,6 +135,8 @@ type Traits struct {
 	RenewRequests, ReadRequests, CampaignRequests int
 	// WatchPeriod is how long one request of a watch lasts while nothing changes.
 	WatchPeriod time.Duration
+	// CandidateWatches is how many requests the watch of a candidate takes each time; 0 means 1, as a leader's.
+	CandidateWatches int
 	// WatchBound is within what time a watch that hangs ends with an error; 0 where it may hang for as long as it is left to.
 	WatchBound time.Duration
 	// Assumes are clauses that say what "never two leaders" rests on at this store, beyond what every election assumes.

@@ -65,7 +65,7 @@ type SessionConfig struct {
 	// TTL is how long the store keeps a session that is no longer renewed. Default 15 s. The store may bound it.
 	TTL time.Duration `mapstructure:"ttl"`
 	// Refresh is how often the leader renews its session and proves its leadership. Default 7/15 of the TTL, so 7 s of 15 s. It must leave
-	// time for two whole attempts before the deadline. A candidate renews every 5/8 of the TTL less drift.
+	// time for two whole attempts before the deadline. A candidate renews every two thirds of the TTL less drift.
 	Refresh time.Duration `mapstructure:"refresh"`
 	// Drift is how much the store's clock may be ahead of ours within one TTL. A leader stops believing that much before
 	// the TTL is over. Default TTL/20.

@@ -261,7 +261,7 @@ func (m *machine) interval() time.Duration {
 }
 
 // waiting is how often a candidate renews its session: two attempts fit in the rest.
-func waiting(lease time.Duration) time.Duration { return lease / 8 * 5 }
+func waiting(lease time.Duration) time.Duration { return lease / 3 * 2 }
 
 // renewAfter has the session renewed d after the last time.
 func (m *machine) renewAfter(d time.Duration) { m.notBefore[opRenew] = m.renewed.after(d) }

@@ -66,16 +66,17 @@ func TestStepCalls(t *testing.T) {
 		{"a candidate renews less often than a leader, and two attempts fit in what is left of its session", nil, func(d *script) {
 			d.opened("s1")
 			d.shows(opCampaign, "s2", 3)
-			d.at(8.7)
+			d.at(9.3)
 			d.expectAsks(false, opRenew)
-			d.at(8.75)
+			d.now = instant{}.after(waiting(14 * time.Second))
+			d.tick()
 			first := d.open[opRenew].limit
 			d.now = d.now.after(first)
 			d.answer(opRenew, reply{err: context.DeadlineExceeded})
 			d.now = d.now.after(firstPause)
 			d.tick()
 			if second := d.open[opRenew].limit; d.now.after(second).mono > 14*time.Second+firstPause || second < 2*time.Second {
-				d.t.Errorf("attempts of %v and %v from 8.75s on", first, second)
+				d.t.Errorf("attempts of %v and %v from 9.33s on", first, second)
 			}
 		}},
 		{"who comes to hold the key renews at once what a leader would have renewed before", nil, func(d *script) {
@@ -92,7 +93,7 @@ func TestStepCalls(t *testing.T) {
 		{"a watch that shows nothing within its limit is made anew, and the key is not read for that", &patient, func(d *script) {
 			d.opened("s1")
 			d.shows(opCampaign, "s2", 3)
-			for now := 0.0; now < 60; now += 8.75 {
+			for now := 0.0; now < 60; now += 9.34 {
 				d.at(now)
 				if d.asks(opRenew) {
 					d.renewed()

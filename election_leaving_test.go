@@ -136,7 +136,7 @@ func TestStepLeaving(t *testing.T) {
 			d.opened("s1")
 			d.shows(opCampaign, "s2", 3)
 			d.told = nil
-			d.at(9)
+			d.at(9.4)
 			d.answer(opRenew, reply{err: ErrSessionLost})
 			d.close()
 			d.expect("error: leadership: session lost")

@@ -197,7 +197,7 @@ func TestStepTakeover(t *testing.T) {
 			d.shows(opCampaign, "x", 3)
 			d.answer(opWatch, reply{})
 			d.shows(opCampaign, "y", 4) // x is doubted until 15 s …
-			d.at(9)
+			d.at(9.4)
 			d.renewed()
 			d.at(10)
 			d.answer(opWatch, reply{})

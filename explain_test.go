@@ -262,7 +262,7 @@ func ExampleClusterFactory_Explain() {
 	//   7.01s      after a partition, from when the leader has stopped believing
 	//   30s        more where a watch is dead
 	// A leader believes for at most 14.99s after it sent a proof, and stops 10ms before the store may give the key to another one.
-	// Requests a second while nothing changes: 0.30 of the leader, 0.16 of each candidate.
+	// Requests a second while nothing changes: 0.30 of the leader, 0.15 of each candidate.
 	// Never two leaders, as long as
 	//   - within one TTL of 15s, the store's clock runs ahead of a leader's by 10ms at most (session.drift)
 	//   - on Linux the boot clock runs on while a machine is suspended; elsewhere the wall clock is not put back meanwhile

@@ -93,13 +93,20 @@ const (
 	nextFor = 2 * time.Minute
 	// nextWait bounds the look for it.
 	nextWait = time.Second
-	// leastGrace and mostGrace are for how long each of the others holds back, which chance decides: where the one that is next has died, or is slow, they don't ask all at once either.
-	leastGrace = 300 * time.Millisecond
-	mostGrace  = 1300 * time.Millisecond
+	// hush is for how long the others ask nothing at all, so that the one that is next is alone.
+	hush = 150 * time.Millisecond
+	// leastGrace and mostGrace are for how long after that each of them holds back, which chance decides: where the one that is next has died, or is slow, they don't ask all at once either.
+	leastGrace = 150 * time.Millisecond
+	mostGrace  = 1150 * time.Millisecond
 )
 
-// grace is for how long one of the others holds back.
-func grace() time.Duration { return leastGrace + rand.N(mostGrace-leastGrace) }
+// holdBack gives the one that is next time to take the key, which had that index, and returns what is there then.
+func (b *backend) holdBack(ctx context.Context, key string, index uint64) (keyState, error) {
+	if err := sleep(ctx, hush); err != nil {
+		return keyState{}, fmt.Errorf("consul: watch key %s: %w", key, err)
+	}
+	return b.awaitKey(ctx, key, index, leastGrace+rand.N(mostGrace-leastGrace))
+}
 
 // next is whose turn it is after the leader that knows it.
 type next struct {

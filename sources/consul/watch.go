@@ -36,7 +36,7 @@ func (s *session) Watch(ctx context.Context, key string, seen leadership.Observa
 		return err
 	}
 	if _, other := turn(state.entry, s.id); other {
-		if state, err = s.backend.awaitKey(ctx, key, state.index, grace()); err != nil {
+		if state, err = s.backend.holdBack(ctx, key, state.index); err != nil {
 			return err
 		}
 	}

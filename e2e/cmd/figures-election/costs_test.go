@@ -88,7 +88,7 @@ func TestHandoversOfHerdsAreJudged(t *testing.T) {
 		return herd.Handover{Took: time.Duration(seconds) * time.Second, Puts: 5, Gets: 20, Woken: 1}
 	}
 	wasteful := took(4)
-	wasteful.Puts, wasteful.Gets, wasteful.Woken = 6, 21, 2
+	wasteful.Puts, wasteful.Gets, wasteful.Woken = 6, 23, 2
 	for _, tc := range []struct {
 		sentence, store string
 		ours, theirs    herd.Handovers
@@ -107,7 +107,7 @@ func TestHandoversOfHerdsAreJudged(t *testing.T) {
 			herd.Handovers{took(3), took(3), wasteful},
 			herd.Handovers{took(2)},
 			[]string{"consul.herd.10.puts.p50 5 count", "consul.herd.10.puts.max 6 count", "consul.herd.10.ratio.p50 1.500 times"},
-			"consul.herd.10.ratio.p50 is 1.500, the most is 1\nconsul.herd.10.puts.max is 6, the most is 5\nconsul.herd.10.gets.max is 21, the most is 2 for each of 10",
+			"consul.herd.10.ratio.p50 is 1.500, between 1.500 and 1.500: the most is 1\nconsul.herd.10.puts.max is 6, the most is 5\nconsul.herd.10.gets.max is 23, the most is 2 for each of 10 and for the next leader",
 		},
 		{
 			"etcd wakes one", "etcd",

@@ -41,7 +41,7 @@ func resignations(ctx context.Context, store stores.Store, s settings, r *report
 	}{{"p50", 0.5}, {"p99", 0.99}} {
 		r.Seconds(name+q.name, ours.Quantile(q.q))
 		r.Seconds(name+"peer."+q.name, theirs.Quantile(q.q))
-		r.atMost(name+"ratio."+q.name, ratio(ours.Quantile(q.q), theirs.Quantile(q.q)), handoverRatio)
+		r.noMore(name+"ratio."+q.name, figures.RatioOf(ours, theirs, q.q, s.handover.Elections), handoverRatio)
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ type Options struct {
 	TTL time.Duration
 	// Rest is for how long all wait quietly before each handover. It is longer than [Away].
 	Rest time.Duration
+	// Gathered is for how long they wait before the first one, so that all know what they need to know of each other.
+	Gathered time.Duration
 }
 
 // Handover is what one cost.
@@ -85,6 +87,9 @@ func Measure(ctx context.Context, store stores.Store, kinds []string, o Options)
 				return nil, fmt.Errorf("%s, %d waiters: %w", kind, waiters, err)
 			}
 		}
+	}
+	if err := sleep(ctx, o.Gathered); err != nil {
+		return nil, err
 	}
 	for round := range o.Handovers {
 		for i := range herds {
