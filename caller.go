@@ -20,6 +20,7 @@ type caller struct {
 	mu        sync.Mutex
 	session   Session         // the open one
 	campaigns *sync.WaitGroup // for a key, of that session
+	yielded   *instant        // when the key was given on the last time, instead of led with; nil: never
 }
 
 // errSuperseded is the cause given to a call that the loop waits for no more.
@@ -81,8 +82,7 @@ func (c *caller) call(ctx context.Context, r request, session Session, campaigns
 	case opRenew:
 		return reply{err: session.Renew(ctx)}
 	case opCampaign:
-		seen, err := session.Campaign(ctx, m.key, m.vote(session.ID()).Encode())
-		return reply{seen: seen, err: err}
+		return c.campaign(ctx, r, session)
 	case opObserve:
 		seen, err := m.backend.Observe(ctx, m.key)
 		return reply{seen: seen, err: err}
@@ -164,18 +164,34 @@ func makeWay(ctx context.Context, d time.Duration) {
 	}
 }
 
-// giveBack gives the key to the heir, if there is one, and otherwise, or where that fails, to whoever waits.
+// giveBack gives the key to the heir, if there is one, or else to who is to lead by the strategy, and otherwise, or where that fails, to whoever waits.
 func (c *caller) giveBack(ctx context.Context, r request, session Session, sign []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, r.limit/2) // so that Close is sent even if Resign gets no answer
 	defer cancel()
-	if r.heir != (Vote{}) {
-		first, done := context.WithTimeout(ctx, r.limit/4)
-		err := session.Transfer(first, c.member.key, sign, r.heir)
-		done()
-		if err == nil {
-			return nil
-		}
+	if err := c.handOver(ctx, r, session, sign); err == nil {
+		return nil
+	} else if !errors.Is(err, errNoHeir) {
 		c.member.log.write("Failed to transfer", slog.Any(attrError, err))
 	}
 	return session.Resign(ctx, c.member.key, sign)
+}
+
+// errNoHeir: the key goes to whoever waits.
+var errNoHeir = errors.New("leadership: no heir")
+
+// handOver gives the key to the heir, or to who is to lead by the strategy, within half of the time that there is for giving it back.
+func (c *caller) handOver(ctx context.Context, r request, session Session, sign []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, r.limit/4)
+	defer cancel()
+	heir := r.heir
+	if heir == (Vote{}) && r.sign && c.member.strategy != nil {
+		var err error
+		if heir, err = c.member.choose(ctx, session.ID(), false); err != nil {
+			return err
+		}
+	}
+	if heir == (Vote{}) {
+		return errNoHeir
+	}
+	return session.Transfer(ctx, c.member.key, sign, heir)
 }

@@ -82,6 +82,11 @@ type ElectionConfig struct {
 	// TakeoverDelay makes a successor wait that long before it believes, whenever the last holder is not known to have resigned. Default 0.
 	// Set it to the TTL where an operator may destroy sessions of a leader that is cut off.
 	TakeoverDelay time.Duration `mapstructure:"takeoverDelay"`
+	// Strategy names who leads where several candidates stand. Default [StrategyArrival]. [ClusterFactory.Strategy] stands above it.
+	Strategy StrategyName `mapstructure:"strategy"`
+	// Preempt is for how long a candidate that is to lead by the strategy must have stood, without a gap, before a leader makes way for it. At least 1 ms, and 0 where the strategy
+	// is [StrategyArrival]. The leader reads the candidates twice in that time, and at every election.frequency at least. Default 0: never.
+	Preempt time.Duration `mapstructure:"preempt"`
 	// EnvelopeTemplate makes the key from the service name in place of its one %s. Default "services/%s/leader".
 	EnvelopeTemplate string `mapstructure:"envelopeTemplate"`
 }
@@ -178,6 +183,7 @@ func (c Config) withDefaults() Config {
 	c.Session.Refresh = cmp.Or(c.Session.Refresh, c.Session.TTL/15*7) // divided first: no TTL overflows
 	c.Session.Drift = cmp.Or(c.Session.Drift, c.Session.TTL/20)
 	c.Election.Frequency = cmp.Or(c.Election.Frequency, defaultFrequency)
+	c.Election.Strategy = cmp.Or(c.Election.Strategy, StrategyArrival)
 	c.Lead.Margin = cmp.Or(c.Lead.Margin, min(c.Session.TTL/10, c.Session.attempt()))
 	c.Lead.Drain = cmp.Or(c.Lead.Drain, c.Session.TTL/3)
 	c.Lead.OnFailure = cmp.Or(c.Lead.OnFailure, FailureResign)
@@ -195,6 +201,9 @@ func (c Config) validate() error {
 	}
 	if c.Lead.OnFailure != FailureResign && c.Lead.OnFailure != FailureKeep {
 		return &ConfigError{"lead.onFailure", strconv.Quote(string(c.Lead.OnFailure)), `must be "resign" or "keep"`}
+	}
+	if _, known := c.Election.Strategy.strategy(); !known {
+		return &ConfigError{"election.strategy", strconv.Quote(string(c.Election.Strategy)), `must be "arrival", "priority", "version" or "random"`}
 	}
 	switch {
 	case c.Health.Timeout > c.Health.Interval:
@@ -252,7 +261,10 @@ func (c Config) validateProfile() error {
 
 // validateTimes checks session and election.
 func (c Config) validateTimes() error {
-	ttl := c.Session.TTL
+	ttl, leastPreempt := c.Session.TTL, minPeriod
+	if c.Election.Preempt == 0 {
+		leastPreempt = 0
+	}
 	for _, d := range []struct {
 		field string
 		value time.Duration
@@ -264,6 +276,7 @@ func (c Config) validateTimes() error {
 		{"election.frequency", c.Election.Frequency, minPeriod},
 		{"election.delay", c.Election.Delay, 0},
 		{"election.takeoverDelay", c.Election.TakeoverDelay, 0},
+		{"election.preempt", c.Election.Preempt, leastPreempt},
 		{"lead.drain", c.Lead.Drain, 0},
 		{"health.interval", c.Health.Interval, minPeriod},
 		{"health.timeout", c.Health.Timeout, minPeriod},

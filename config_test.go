@@ -80,6 +80,9 @@ func TestValidateRefuses(t *testing.T) {
 		{"a negative frequency", election(ElectionConfig{Frequency: -1}), "election.frequency -1ns must not be negative"},
 		{"a negative delay", election(ElectionConfig{Delay: -1}), "election.delay -1ns must not be negative"},
 		{"a negative takeoverDelay", election(ElectionConfig{TakeoverDelay: -1}), "election.takeoverDelay -1ns must not be negative"},
+		{"an unknown strategy", election(ElectionConfig{Strategy: "Priority"}), `election.strategy "Priority" must be "arrival", "priority", "version" or "random"`},
+		{"a negative preempt", election(ElectionConfig{Preempt: -1}), "election.preempt -1ns must not be negative"},
+		{"a preempt that floods the store", election(ElectionConfig{Preempt: 1}), "election.preempt 1ns must be at least 1ms"},
 		{"a negative drain", Config{Lead: LeadConfig{Drain: -1}}, "lead.drain -1ns must not be negative"},
 		{
 			"a negative margin",
@@ -195,7 +198,7 @@ func TestTheDefaultsAreTheDocumentedOnes(t *testing.T) {
 		ServiceName: "cluster-app",
 		ServiceID:   host + "/" + strconv.Itoa(os.Getpid()),
 		Session:     SessionConfig{TTL: 15 * time.Second, Refresh: 7 * time.Second, Drift: 750 * time.Millisecond},
-		Election:    ElectionConfig{Frequency: 10 * time.Second, EnvelopeTemplate: "services/%s/leader"},
+		Election:    ElectionConfig{Frequency: 10 * time.Second, Strategy: StrategyArrival, EnvelopeTemplate: "services/%s/leader"},
 		Lead:        LeadConfig{Margin: 1500 * time.Millisecond, Drain: 5 * time.Second, OnFailure: FailureResign},
 		Health:      HealthConfig{Interval: 5 * time.Second, Timeout: 5 * time.Second, Rise: 1, Fall: 3},
 	}

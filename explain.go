@@ -29,7 +29,8 @@ type Explanation struct {
 	// within one TTL.
 	Margin time.Duration
 
-	// LeaderRequests and CandidateRequests are requests a second at the store while nothing changes, of the leader and of each one that waits.
+	// LeaderRequests and CandidateRequests are requests a second at the store while nothing changes, of the leader and of each one that waits. With a strategy, whoever comes to
+	// hold the key reads the candidates once more; with election.preempt the leader's reads of them are counted.
 	LeaderRequests, CandidateRequests float64
 
 	// Assumes is what "never two leaders" rests on.
@@ -46,12 +47,12 @@ func (f *ClusterFactory) Explain() (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := explanationOf(cfg, backend.Traits(cfg))
+	e := explanationOf(cfg, backend.Traits(cfg), f.chosen(cfg) != nil)
 	return e, backend.Close()
 }
 
-// explanationOf computes an explanation of complete settings.
-func explanationOf(cfg Config, t Traits) Explanation {
+// explanationOf computes an explanation of complete settings. chosen says that a strategy is gone by.
+func explanationOf(cfg Config, t Traits, chosen bool) Explanation {
 	s, takeover := cfg.Session, cfg.Election.TakeoverDelay
 	e := Explanation{Store: t.Store, Key: cfg.Key(), Assumes: t.Assumes, Notes: t.Notes}
 	if t.TTL == 0 { // single mode: there is nothing that could go wrong
@@ -80,6 +81,12 @@ func explanationOf(cfg Config, t Traits) Explanation {
 		watch = rate(1, t.WatchPeriod)
 	}
 	e.LeaderRequests = rate(t.RenewRequests+t.ReadRequests, every) + watch
+	if chosen {
+		e.Notes = append([]string{fmt.Sprintf("a candidate that has crashed may be given the key until its session ends: up to %v without a leader", t.TTL+freed)}, e.Notes...)
+		if cfg.Election.Preempt > 0 {
+			e.LeaderRequests += rate(t.ReadRequests, cfg.Election.looks())
+		}
+	}
 	e.CandidateRequests = rate(t.RenewRequests, waiting(t.TTL-s.Drift)) + rate(t.CampaignRequests, reread) + float64(max(t.CandidateWatches, 1))*watch
 	e.Assumes = append([]string{
 		fmt.Sprintf("within one TTL of %v, the store's clock runs ahead of a leader's by %v at most (session.drift)", t.TTL, s.Drift),
@@ -128,6 +135,8 @@ func risks(cfg Config, t Traits) []string {
 		"election.takeoverDelay %v is less than the TTL %v: it slows every takeover, and does not cover a leader that is cut off", cfg.Election.TakeoverDelay, t.TTL)
 	warn(cfg.Lead.Drain > t.TTL,
 		"lead.drain %v is more than the TTL %v: work that hangs keeps a resignation for longer than a crash would take", cfg.Lead.Drain, t.TTL)
+	warn(cfg.Election.Preempt > 0 && cfg.Election.Preempt < t.TTL,
+		"election.preempt %v is less than the TTL %v: a candidate that is to lead and keeps crashing has the leader change each time", cfg.Election.Preempt, t.TTL)
 	warn(t.WatchBound == 0 && cfg.Election.Frequency > max(4*t.TTL, defaultFrequency),
 		"election.frequency %v is more than four times the TTL %v: a candidate with a dead watch stays away for that long", cfg.Election.Frequency, t.TTL)
 	return list
@@ -168,7 +177,7 @@ func (e Explanation) String() string {
 // warn logs the risks of settings.
 func (f *ClusterFactory) warn(ctx context.Context, cfg Config, t Traits) {
 	logger := f.logger
-	for _, risk := range explanationOf(cfg, t).Risks {
+	for _, risk := range explanationOf(cfg, t, f.chosen(cfg) != nil).Risks {
 		if logger == nil {
 			logger = slog.Default()
 		}

@@ -107,6 +107,11 @@ func (b countedBackend) Observe(ctx context.Context, key string) (leadership.Obs
 	return b.Backend.Observe(ctx, key)
 }
 
+func (b countedBackend) Candidates(ctx context.Context, key string) ([]leadership.Candidate, error) {
+	b.n.Add(1)
+	return b.Backend.Candidates(ctx, key)
+}
+
 func (s countedSession) Renew(ctx context.Context) error {
 	s.n.Add(1)
 	return s.Session.Renew(ctx)
@@ -126,6 +131,9 @@ func TestExplainedRequestsAreThoseThatAreMade(t *testing.T) {
 	for _, cfg := range []leadership.Config{
 		{},
 		{Session: leadership.SessionConfig{TTL: 3 * time.Second}, Election: leadership.ElectionConfig{Frequency: time.Second}},
+		{Election: leadership.ElectionConfig{Strategy: leadership.StrategyVersion}},
+		{Election: leadership.ElectionConfig{Strategy: leadership.StrategyVersion, Preempt: 15 * time.Second}},
+		{Election: leadership.ElectionConfig{Strategy: leadership.StrategyVersion, Preempt: time.Minute, Frequency: 4 * time.Second}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			store := memory.NewStore()
@@ -188,8 +196,11 @@ func TestRisks(t *testing.T) {
 		"session.drift":          func(c *leadership.Config) { c.Session.Drift = time.Millisecond },
 		"session.refresh":        func(c *leadership.Config) { c.Session.Refresh = 14 * time.Second },
 		"election.takeoverDelay": func(c *leadership.Config) { c.Election.TakeoverDelay = time.Second },
-		"lead.drain":             func(c *leadership.Config) { c.Lead.Drain = time.Minute },
-		"election.frequency":     func(c *leadership.Config) { c.Election.Frequency = 2 * time.Minute },
+		"election.preempt": func(c *leadership.Config) {
+			c.Election.Strategy, c.Election.Preempt = leadership.StrategyRandom, 14*time.Second
+		},
+		"lead.drain":         func(c *leadership.Config) { c.Lead.Drain = time.Minute },
+		"election.frequency": func(c *leadership.Config) { c.Election.Frequency = 2 * time.Minute },
 	} {
 		cfg := none
 		change(&cfg)
@@ -235,6 +246,18 @@ func TestBuildWarnsOfRisks(t *testing.T) {
 	build(memory.NewClusterFactory(memory.NewStore()).Configure(risky))
 	if !strings.Contains(general.String(), "session.drift") {
 		t.Errorf("without a logger: %q", general.String())
+	}
+}
+
+func TestExplainTellsOfDeadCandidates(t *testing.T) {
+	traits := leadership.Traits{TTL: 15 * time.Second, Linger: 15 * time.Second, LockDelay: time.Second, Notes: []string{"more"}}
+	if notes := explained(t, leadership.Config{}, traits).Notes; len(notes) != 1 {
+		t.Errorf("by arrival: %q", notes)
+	}
+	notes := explained(t, leadership.Config{Election: leadership.ElectionConfig{Strategy: leadership.StrategyPriority}}, traits).Notes
+	want := "a candidate that has crashed may be given the key until its session ends: up to 31s without a leader"
+	if len(notes) != 2 || notes[0] != want {
+		t.Errorf("notes %q", notes)
 	}
 }
 

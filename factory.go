@@ -40,6 +40,7 @@ type ClusterFactory struct {
 	sessionID  string
 	sessionTTL time.Duration
 	probe      HealthProbe
+	strategy   Strategy
 	layers     []Layer
 }
 
@@ -77,6 +78,21 @@ func (f *ClusterFactory) Session(id string, ttl time.Duration) *ClusterFactory {
 // member is taken for fit.
 func (f *ClusterFactory) Health(probe HealthProbe) *ClusterFactory { f.probe = probe; return f }
 
+// Strategy has the members go by s instead of what election.strategy names: see [Strategy]. Default nil: what the setting says.
+func (f *ClusterFactory) Strategy(s Strategy) *ClusterFactory { f.strategy = s; return f }
+
+// chosen is the strategy to go by; nil for the store's own order, and in single mode.
+func (f *ClusterFactory) chosen(cfg Config) Strategy {
+	switch {
+	case f.mode == ModeSingle:
+		return nil
+	case f.strategy != nil:
+		return f.strategy
+	}
+	named, _ := cfg.Election.Strategy.strategy() // cfg is checked
+	return named
+}
+
 // Wrap puts layer around the backend of each member, in either mode; the layer of a later call lies outside.
 func (f *ClusterFactory) Wrap(layer Layer) *ClusterFactory {
 	f.layers = append(slices.Clip(f.layers), layer) // a copy of f may have the same ones
@@ -109,6 +125,7 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 			drain: cfg.Lead.Drain, keep: traits.TTL + traits.Linger,
 			service: cfg.ServiceName, instance: cfg.ServiceID,
 		},
+		strategy:  f.chosen(cfg),
 		sessionID: f.sessionID,
 		clock:     newClock(),
 		log:       log,
@@ -145,6 +162,9 @@ func (f *ClusterFactory) prepare() (Config, Backend, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return Config{}, nil, err
+	}
+	if cfg.Election.Preempt > 0 && cfg.Election.Strategy == StrategyArrival && f.strategy == nil {
+		return Config{}, nil, InvalidConfig("election.preempt", cfg.Election.Preempt, `must be 0 where election.strategy is "arrival": nobody is better`)
 	}
 	connect := f.connect
 	switch f.mode {

@@ -18,7 +18,8 @@ type Member struct {
 	config    Config
 	backend   Backend
 	rules     rules
-	sessionID string // to attach
+	strategy  Strategy // nil: the store's own order
+	sessionID string   // to attach
 	clock     *clock
 	log       *journal
 	values    context.Context //nolint:containedctx // carries the values of Build's context, without its end
@@ -134,6 +135,9 @@ func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 		s.sick = errUnprobed
 		calls.running.Go(func() { m.watchHealth(calls.ctx, probe) })
 	}
+	if m.strategy != nil && m.config.Election.Preempt > 0 {
+		calls.running.Go(func() { m.watchBetter(calls.ctx) })
+	}
 	var (
 		waiting []resignation
 		stopped chan struct{} // of the resignation that this step is about
@@ -157,6 +161,9 @@ func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 		}
 		calls.cancel(fx.cancels)
 		for _, r := range fx.requests { // before the messages: a successor may wait for one of them
+			if r.op == opCampaign && m.strategy != nil {
+				r.given, r.doubted = s.adopted, s.doubted()
+			}
 			calls.start(r)
 		}
 		replay = m.announce(replay, fx.messages)

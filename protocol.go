@@ -30,7 +30,8 @@ type request struct {
 	session string      // opLifetime: the session asked about
 	seen    Observation // opWatch
 	sign    bool        // opRelease: leave the sign of a leader that resigned
-	given   bool        // opRelease: the session is not ours to end
+	given   bool        // opRelease: the session is not ours to end; opCampaign, of a member with a strategy: the same
+	doubted []string    // opCampaign, of a member with a strategy: who may believe if the key turns out to be ours; see state.doubted
 	keep    bool        // opRelease: resign only
 	heir    Vote        // opRelease: who is to hold the key next; the zero Vote: whoever waits
 }

@@ -3,6 +3,7 @@ package leadership
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // TransferTo resigns in favour of the instance serviceID: it is given the key before all who wait longer. Everything else is as with [Member.Resign].
@@ -42,22 +43,13 @@ func (m *Member) heir(ctx context.Context, serviceID string) (Vote, error) {
 	if err != nil {
 		return Vote{}, err
 	}
-	own := m.term.Load().session
-	var heir, foreign string
-	for _, c := range candidates {
-		switch {
-		case c.Session == own:
-		case c.ServiceID == "" && foreign == "":
-			foreign = c.Session
-		case c.ServiceID == serviceID && serviceID != "" && serviceID != m.config.ServiceID:
-			heir = c.Session // of several, the one that came last: those before it are of processes that crashed
-			if foreign != "" {
-				return Vote{}, fmt.Errorf("%w that can be given the key: session %s, which is not a member's, stands before it", ErrNoCandidate, foreign)
-			}
-		}
+	list, foreign := heirs(candidates, m.term.Load().session, m.config.ServiceID)
+	is := func(c Candidate) bool { return c.ServiceID == serviceID }
+	if i := slices.IndexFunc(list, is); i >= 0 {
+		return m.voteOf(list[i]), nil
 	}
-	if heir != "" {
-		return Vote{SessionID: heir, ServiceName: m.config.ServiceName, ServiceID: serviceID}, nil
+	if foreign != "" && serviceID != m.config.ServiceID && serviceID != "" && slices.ContainsFunc(candidates, is) {
+		return Vote{}, fmt.Errorf("%w that can be given the key: session %s, which is not a member's, stands before it", ErrNoCandidate, foreign)
 	}
 	return Vote{}, ErrNoCandidate
 }

@@ -6,6 +6,10 @@
 //	  leader:
 //	    serviceName: cluster-app
 //	    serviceId: node-1
+//	    profile:
+//	      version: 1.4.2
+//	      priority: 10
+//	      metadata: {zone: a, rack: "7"}
 //	    consul:
 //	      host: localhost
 //	      port: 8500
@@ -21,6 +25,8 @@
 //	      frequency: 10s
 //	      delay: 0s
 //	      takeoverDelay: 0s
+//	      strategy: priority
+//	      preempt: 30s
 //	      envelopeTemplate: services/%s/leader
 //	    lead:
 //	      margin: 1500ms
@@ -38,7 +44,7 @@
 // # What is refused
 //
 // In a Go Config a field at zero means its default. In a file or a variable somebody wrote it, so an empty text, an empty list,
-// a 0 or a null is refused there, except where 0 is a setting of its own: election.delay and election.takeoverDelay.
+// a 0 or a null is refused there, except where 0 is a setting of its own: election.delay, election.takeoverDelay, election.preempt and profile.priority.
 // So are unknown and duplicate keys, and everything that [leadership.Config.Validate] refuses. Each such error is a
 // [*leadership.ConfigError] that names the setting by its path, and wraps [leadership.ErrInvalidConfig], as broken YAML does.
 // The values of unknown and duplicate keys are never printed: they may be secrets.
@@ -46,7 +52,7 @@
 // # Environment
 //
 // A variable CLUSTER_LEADER_… stands above the file: CLUSTER_LEADER_SERVICE_NAME, CLUSTER_LEADER_SESSION_TTL,
-// CLUSTER_LEADER_ELECTION_ENVELOPE_TEMPLATE, CLUSTER_LEADER_ETCD_ENDPOINTS (separated by commas), and so on for each
+// CLUSTER_LEADER_ELECTION_ENVELOPE_TEMPLATE, CLUSTER_LEADER_ETCD_ENDPOINTS (separated by commas), CLUSTER_LEADER_PROFILE_METADATA (zone=a,rack=7), and so on for each
 // setting. Case and underscores after CLUSTER_LEADER_ do not count, so that Spring's form CLUSTER_LEADER_SERVICENAME is the
 // same setting; two variables that give one setting different values are refused.
 //

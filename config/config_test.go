@@ -19,11 +19,13 @@ func whole() leadership.Config {
 	return leadership.Config{
 		ServiceName: "billing",
 		ServiceID:   "42",
+		Profile:     leadership.Profile{Version: "1.4.2", Priority: -3, Metadata: map[string]string{"zone": "a", "rack.no": "7=8"}},
 		Consul:      leadership.ConsulConfig{Host: "consul.internal", Port: 8501},
 		Etcd:        leadership.EtcdConfig{Endpoints: []string{"https://etcd-1:2379", "etcd-2:2379"}},
 		Session:     leadership.SessionConfig{TTL: 30 * time.Second, Refresh: 10 * time.Second, Drift: 1500 * time.Millisecond},
 		Election: leadership.ElectionConfig{
-			Frequency: 5 * time.Second, TakeoverDelay: 30 * time.Second, EnvelopeTemplate: "prod/services/%s/leader",
+			Frequency: 5 * time.Second, TakeoverDelay: 30 * time.Second, Strategy: leadership.StrategyVersion, Preempt: 90 * time.Second,
+			EnvelopeTemplate: "prod/services/%s/leader",
 		},
 		Lead:   leadership.LeadConfig{Margin: 2 * time.Second, Drain: 8 * time.Second, OnFailure: leadership.FailureKeep},
 		Health: leadership.HealthConfig{Interval: 4 * time.Second, Timeout: time.Second, Rise: 2, Fall: 5},
@@ -93,6 +95,13 @@ func TestParseReads(t *testing.T) {
 		}},
 		{"other units", "cluster: {leader: {session: {ttl: 1m30s}}}", ttl(90 * time.Second)},
 		{"election.delay 0 as in Java", "cluster: {leader: {election: {delay: 0, takeoverDelay: 0}}}", leadership.Config{}},
+		{"a priority and a preempt of 0", "cluster: {leader: {election: {preempt: 0}, profile: {priority: 0}}}", leadership.Config{}},
+		{"metadata as text", `cluster: {leader: {profile: {metadata: "zone=a, rack = 7, empty="}}}`, leadership.Config{
+			Profile: leadership.Profile{Metadata: map[string]string{"zone": "a", "rack": "7", "empty": ""}},
+		}},
+		{"metadata whose names are in any case", `cluster: {leader: {profile: {metadata: {Zone: a, zone: b, "": c}}}}`, leadership.Config{
+			Profile: leadership.Profile{Metadata: map[string]string{"Zone": "a", "zone": "b", "": "c"}},
+		}},
 		{"the section in the second document", "server: {port: 80}\n---\ncluster: {leader: {session: {ttl: 20}}}", ttl(20 * time.Second)},
 		{"an alias to a section elsewhere", "common: &s {ttl: 20}\ncluster: {leader: {session: *s}}", ttl(20 * time.Second)},
 		{"an alias to the whole section", "common: &l {session: {ttl: 20}}\ncluster: {leader: *l}", ttl(20 * time.Second)},
@@ -144,6 +153,9 @@ func TestErrorsNeverShowWhatMayBeASecret(t *testing.T) {
 		"cluster: {leader: {tls: {auth: {key: hunter2}}}}",
 		"cluster: {leader: {serviceName: {password: hunter2}}}",
 		"cluster: {leader: {serviceName: [hunter2]}}",
+		"cluster: {leader: {profile: {metadata: [hunter2]}}}",
+		"cluster: {leader: {profile: {metadata: {password: [hunter2]}}}}",
+		"cluster: {leader: {profile: {metadata: {password: hunter2, password: hunter2}}}}",
 		"cluster: {leader: hunter2}",
 		"cluster: hunter2",
 	} {

@@ -24,6 +24,7 @@ const (
 	durationRule = "must be a duration such as 15s or a number of seconds, at most 292 years"
 	numberRule   = "must be a whole number"
 	switchRule   = "must be true or false"
+	namesRule    = "must be a section of names and texts, or text such as zone=a,rack=7 that has each name once"
 	listRule     = "must be a list, or text separated by commas"
 	emptyRule    = "must not be empty: leave it out for the default"
 	zeroRule     = "must not be 0: leave it out for the default"
@@ -56,7 +57,7 @@ func settings() []setting {
 // mayBeZero reports whether a zero is a setting of its own at path, which it is not where it means the default.
 func mayBeZero(path string) bool {
 	switch path {
-	case "election.delay", "election.takeoverDelay", "consul.discovery.enabled":
+	case "election.delay", "election.takeoverDelay", "election.preempt", "profile.priority", "consul.discovery.enabled":
 		return true
 	default:
 		return false
@@ -92,7 +93,7 @@ func decode(cfg *leadership.Config, raw map[string]any, name func(path string) s
 			continue
 		}
 		value := reflect.ValueOf(cfg).Elem().FieldByIndex(s.index)
-		isList := value.Kind() == reflect.Slice
+		isList := value.Kind() == reflect.Slice || value.Kind() == reflect.Map
 		if !value.IsZero() && (!isList || value.Len() > 0) {
 			continue
 		}
@@ -143,6 +144,16 @@ func convert(from, to reflect.Value) (any, error) {
 		default:
 			return refuse(listRule)
 		}
+	case map[string]string:
+		switch names := value.(type) {
+		case map[string]any:
+			return names, nil
+		case string:
+			if split, ok := splitNames(names); ok {
+				return split, nil
+			}
+		}
+		return refuse(namesRule)
 	default:
 		if _, isText := value.(string); !isText {
 			return refuse(textRule)
@@ -187,6 +198,20 @@ func splitList(text string) []any {
 		list = append(list, strings.TrimSpace(part))
 	}
 	return list
+}
+
+// splitNames splits "zone=a,rack=7". It reports false where that is something else; an empty text has no names.
+func splitNames(text string) (map[string]any, bool) {
+	names := make(map[string]any)
+	for _, part := range splitList(text) {
+		name, value, ok := strings.Cut(part.(string), "=")
+		name = strings.TrimSpace(name)
+		if _, twice := names[name]; !ok || name == "" || twice {
+			return nil, false
+		}
+		names[name] = strings.TrimSpace(value)
+	}
+	return names, true
 }
 
 // rename gives the error of a decoder, or of [leadership.Config.Validate], the full name of its setting.
@@ -234,6 +259,11 @@ func printable(value any) any {
 	case []any:
 		if len(value) == 0 {
 			return "[]"
+		}
+		return nil
+	case map[string]any:
+		if len(value) == 0 {
+			return "{}"
 		}
 		return nil
 	default:

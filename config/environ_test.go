@@ -16,6 +16,9 @@ func TestFromEnvSetsEverySetting(t *testing.T) {
 		"with underscores": {
 			"CLUSTER_LEADER_SERVICE_NAME=billing",
 			"CLUSTER_LEADER_SERVICE_ID=42",
+			"CLUSTER_LEADER_PROFILE_VERSION=1.4.2",
+			"CLUSTER_LEADER_PROFILE_PRIORITY=-3",
+			"CLUSTER_LEADER_PROFILE_METADATA=zone=a, rack.no=7=8",
 			"CLUSTER_LEADER_CONSUL_HOST=consul.internal",
 			"CLUSTER_LEADER_CONSUL_PORT=8501",
 			"CLUSTER_LEADER_CONSUL_DISCOVERY_ENABLED=false",
@@ -26,6 +29,8 @@ func TestFromEnvSetsEverySetting(t *testing.T) {
 			"CLUSTER_LEADER_ELECTION_FREQUENCY=5s",
 			"CLUSTER_LEADER_ELECTION_DELAY=0",
 			"CLUSTER_LEADER_ELECTION_TAKEOVER_DELAY=30s",
+			"CLUSTER_LEADER_ELECTION_STRATEGY=version",
+			"CLUSTER_LEADER_ELECTION_PREEMPT=90",
 			"CLUSTER_LEADER_ELECTION_ENVELOPE_TEMPLATE=prod/services/%s/leader",
 			"CLUSTER_LEADER_LEAD_MARGIN=2s",
 			"CLUSTER_LEADER_LEAD_DRAIN=8",
@@ -38,6 +43,9 @@ func TestFromEnvSetsEverySetting(t *testing.T) {
 		"as Spring writes them": {
 			"CLUSTER_LEADER_SERVICENAME=billing",
 			"CLUSTER_LEADER_SERVICEID=42",
+			"CLUSTER_LEADER_PROFILE_VERSION=1.4.2",
+			"CLUSTER_LEADER_PROFILE_PRIORITY=-3",
+			"CLUSTER_LEADER_PROFILE_METADATA=zone=a,rack.no=7=8",
 			"CLUSTER_LEADER_CONSUL_HOST=consul.internal",
 			"CLUSTER_LEADER_CONSUL_PORT=8501",
 			"CLUSTER_LEADER_CONSUL_DISCOVERY_ENABLED=FALSE",
@@ -48,6 +56,8 @@ func TestFromEnvSetsEverySetting(t *testing.T) {
 			"CLUSTER_LEADER_ELECTION_FREQUENCY=5",
 			"CLUSTER_LEADER_ELECTION_DELAY=0",
 			"CLUSTER_LEADER_ELECTION_TAKEOVERDELAY=30",
+			"CLUSTER_LEADER_ELECTION_STRATEGY=version",
+			"CLUSTER_LEADER_ELECTION_PREEMPT=1m30s",
 			"cluster_leader_election_envelopetemplate=prod/services/%s/leader",
 			"CLUSTER_LEADER_LEAD_MARGIN=2",
 			"CLUSTER_LEADER_LEAD_DRAIN=8s",
@@ -72,13 +82,16 @@ func TestFromEnvSetsEverySetting(t *testing.T) {
 
 func TestFromEnvReplacesOnlyWhatIsSet(t *testing.T) {
 	base := whole()
-	got, err := config.FromEnv(base, []string{"CLUSTER_LEADER_ETCD_ENDPOINTS=other:2379", "CLUSTER_LEADER_SESSION_TTL=40s"})
+	got, err := config.FromEnv(base, []string{
+		"CLUSTER_LEADER_ETCD_ENDPOINTS=other:2379", "CLUSTER_LEADER_SESSION_TTL=40s", "CLUSTER_LEADER_PROFILE_METADATA=rack=9",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := whole()
 	want.Etcd.Endpoints = []string{"other:2379"}
 	want.Session.TTL = 40 * time.Second
+	want.Profile.Metadata = map[string]string{"rack": "9"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -141,6 +154,31 @@ func TestFromEnvRefuses(t *testing.T) {
 			"an endpoint that is empty",
 			[]string{"CLUSTER_LEADER_ETCD_ENDPOINTS=a:1,,b:2"},
 			`cluster.leader.etcd.endpoints (CLUSTER_LEADER_ETCD_ENDPOINTS) must not contain an empty endpoint`,
+		},
+		{
+			"metadata that is empty",
+			[]string{"CLUSTER_LEADER_PROFILE_METADATA="},
+			`cluster.leader.profile.metadata (CLUSTER_LEADER_PROFILE_METADATA) "" must not be empty: leave it out for the default`,
+		},
+		{
+			"metadata without a name",
+			[]string{"CLUSTER_LEADER_PROFILE_METADATA=zone=a,=b"},
+			`cluster.leader.profile.metadata (CLUSTER_LEADER_PROFILE_METADATA) "zone=a,=b" must be a section of names and texts, or text such as zone=a,rack=7 that has each name once`,
+		},
+		{
+			"metadata with a name twice",
+			[]string{"CLUSTER_LEADER_PROFILE_METADATA=zone=a,zone=a"},
+			`cluster.leader.profile.metadata (CLUSTER_LEADER_PROFILE_METADATA) "zone=a,zone=a" must be a section of names and texts, or text such as zone=a,rack=7 that has each name once`,
+		},
+		{
+			"a priority that is a word",
+			[]string{"CLUSTER_LEADER_PROFILE_PRIORITY=high"},
+			`cluster.leader.profile.priority (CLUSTER_LEADER_PROFILE_PRIORITY) "high" must be a whole number`,
+		},
+		{
+			"an unknown strategy",
+			[]string{"CLUSTER_LEADER_ELECTION_STRATEGY=highest"},
+			`cluster.leader.election.strategy (CLUSTER_LEADER_ELECTION_STRATEGY) "highest" must be "arrival", "priority", "version" or "random"`,
 		},
 		{
 			"TTL 0",

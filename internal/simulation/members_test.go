@@ -43,9 +43,24 @@ func inBubble(t *testing.T, f func() error) (err error) {
 // TestMembers plays random schedules of faults against members at the memory store. A long run:
 //
 //	go test ./internal/simulation -run '^TestMembers$' -simulation.seeds=100000 -timeout 0
-func TestMembers(t *testing.T) {
+func TestMembers(t *testing.T) { explore(t, "TestMembers", simulation.MemoryMenu(), 300) }
+
+// TestStrategies plays schedules in which all goes wrong that may while the key is passed on.
+func TestStrategies(t *testing.T) {
+	menu := simulation.MemoryMenu()
+	menu.Strategies, menu.MaxFaults = 100, 40
+	menu.Kinds = []simulation.Kind{
+		simulation.Lossy, simulation.LoseReplies, simulation.Cut, simulation.Slow, simulation.Freeze, simulation.Refuse, simulation.DeleteKey,
+		simulation.ResignCall, simulation.CloseCall, simulation.StandDown,
+	}
+	explore(t, "TestStrategies", menu, 100)
+}
+
+// explore plays the plans of a menu.
+func explore(t *testing.T, test string, menu simulation.Menu, seeds uint64) {
+	t.Helper()
 	e := simulation.Exploration{
-		Package: "./internal/simulation", Test: "TestMembers", First: *firstFlag, Seeds: 300, Keep: *keepFlag, Tries: *triesFlag,
+		Package: "./internal/simulation", Test: test, First: *firstFlag, Seeds: seeds, Keep: *keepFlag, Tries: *triesFlag,
 	}
 	if *seedsFlag > 0 {
 		e.Seeds, e.Log = *seedsFlag, func(format string, args ...any) { fmt.Printf(format+"\n", args...) }
@@ -54,7 +69,7 @@ func TestMembers(t *testing.T) {
 		e.First, e.Seeds = uint64(*seedFlag), 1
 	}
 	began := time.Now()
-	total, err := e.Explore(simulation.MemoryMenu().Draw, func(p simulation.Plan) (simulation.Report, error) {
+	total, err := e.Explore(menu.Draw, func(p simulation.Plan) (simulation.Report, error) {
 		var r simulation.Report
 		err := inBubble(t, func() (err error) {
 			r, err = simulation.Play(p, simulation.NewMemory(p), simulation.Options{Logger: logger()})

@@ -49,13 +49,13 @@ func MemoryMenu() Menu {
 		Graces: []int{0, 0, 30, 100},
 		Least:  10 * time.Second, Most: 40 * time.Second,
 		MaxFaults: 24, MaxLatency: 20 * time.Millisecond,
-		Skewed: true, Attached: true,
+		Skewed: true, Attached: true, Strategies: 50,
 	}
 }
 
 // Connect implements [World].
-func (w *Memory) Connect(member int, _ leadership.Config) (leadership.Backend, error) {
-	var b leadership.Backend = w.store.Backend()
+func (w *Memory) Connect(member int, cfg leadership.Config) (leadership.Backend, error) {
+	var b leadership.Backend = w.store.BackendFor(cfg.Profile)
 	if w.Break != nil {
 		b = w.Break(member, b)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/leadership-go/leadership"
 )
 
 // Kind is a kind of fault.
@@ -72,6 +74,9 @@ type Setup struct {
 	Grace                                           time.Duration // how much longer the store keeps sessions
 	Skew                                            time.Duration // how much too fast the store's clock is within a TTL
 	Latency                                         time.Duration // each way takes up to that
+	Strategy                                        leadership.StrategyName
+	Mixed                                           bool          // every other member goes by arrival
+	Preempt                                         time.Duration // of those that go by Strategy
 	Works                                           bool          // members lead for work
 	Drain                                           time.Duration // they wait that long for it
 	Attach                                          bool          // member 0 starts with a session that was given
@@ -100,11 +105,12 @@ func (p Plan) Keep(places []int) Plan {
 	return p
 }
 
-// String lists the faults with their places.
+// has reports whether a fault of that kind is planned.
 func (p Plan) has(kind Kind) bool {
 	return slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Kind == kind })
 }
 
+// String lists the faults with their places.
 func (p Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %+v, until %v", p.Seed, p.Setup, p.Until)
@@ -127,6 +133,7 @@ type Menu struct {
 	MaxLatency  time.Duration
 	Skewed      bool // the store's clock may be too fast, by up to the drift allowance
 	Attached    bool // a member may start with a session that was given
+	Strategies  int  // in so many plans of a hundred members go by strategies
 	// Forgetful says that the store shows for a while only that a leader resigned: who reads late waits for the TakeoverDelay even after a resignation.
 	Forgetful bool
 	Reconnect time.Duration // how long a client may take to connect anew
@@ -171,6 +178,7 @@ func (m Menu) Draw(seed uint64) Plan {
 	}
 	p.Works = r.IntN(2) == 0
 	p.Drain = ttl/20 + chance(r, ttl/2)
+	p.chooseStrategy(rand.New(rand.NewPCG(seed, 0x5747)), m.Strategies) // with a generator of its own: the rest of a plan stays as it is
 	// A few kinds, and often, find more than all of them, each rarely.
 	kinds := slices.Clone(m.Kinds)
 	r.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
@@ -191,6 +199,28 @@ func (m Menu) Draw(seed uint64) Plan {
 		return f.Kind == DestroyLease && p.Takeover < ttl
 	})
 	return p
+}
+
+// chooseStrategy has the members of so many plans of a hundred go by a strategy, and half of those preempt.
+func (s *Setup) chooseStrategy(r *rand.Rand, percent int) {
+	if r.IntN(100) >= percent {
+		return
+	}
+	s.Strategy = []leadership.StrategyName{leadership.StrategyPriority, leadership.StrategyVersion, leadership.StrategyRandom}[r.IntN(3)]
+	s.Mixed = r.IntN(2) == 0
+	if r.IntN(2) == 0 {
+		s.Preempt = s.TTL/4 + chance(r, 2*s.TTL)
+	}
+}
+
+// election are the settings of the member at seat i, and what it says of itself.
+func (s Setup) election(i int) (leadership.ElectionConfig, leadership.Profile) {
+	e := leadership.ElectionConfig{Frequency: s.Frequency, Delay: s.Delay, TakeoverDelay: s.Takeover}
+	if s.Strategy != "" && (!s.Mixed || i%2 == 0) {
+		e.Strategy, e.Preempt = s.Strategy, s.Preempt
+	}
+	rank := i * 2 % 3 // two may be equal
+	return e, leadership.Profile{Version: fmt.Sprintf("1.%d.0", 9+rank), Priority: rank}
 }
 
 // chance is a duration from 0 to below most.

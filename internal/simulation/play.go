@@ -79,7 +79,7 @@ func Play(p Plan, w World, o Options) (Report, error) {
 		calmed: make(chan struct{}), released: make(chan struct{}), now: make([]*life, p.Members),
 	}
 	stop, watched := make(chan struct{}), make(chan struct{})
-	limit := p.Until + 4*p.recovery() + 20*p.TTL + 2*watchLimit
+	limit := p.Until + 4*p.recovery() + 2*p.Preempt + 20*p.TTL + 2*watchLimit
 	go func() {
 		defer close(watched)
 		r.referee.watch(stop, limit)
@@ -105,10 +105,11 @@ func (r *play) name(i int) string { return fmt.Sprintf("node-%d", i) }
 
 // build has a new member sit down.
 func (r *play) build(i int, attached bool) {
+	election, profile := r.election(i)
 	cfg := leadership.Config{
-		ServiceName: "simulated", ServiceID: r.name(i),
+		ServiceName: "simulated", ServiceID: r.name(i), Profile: profile,
 		Session:  leadership.SessionConfig{TTL: r.TTL, Refresh: r.Refresh, Drift: r.Drift},
-		Election: leadership.ElectionConfig{Frequency: r.Frequency, Delay: r.Delay, TakeoverDelay: r.Takeover},
+		Election: election,
 		Lead:     leadership.LeadConfig{Drain: r.Drain},
 		Health:   leadership.HealthConfig{Interval: r.healthInterval(), Fall: 1},
 	}
@@ -215,7 +216,7 @@ func (r *play) settle() {
 	if r.referee.failed() != nil {
 		return
 	}
-	sleep(r.recovery())
+	sleep(r.recovery() + 2*r.Preempt) // who is to lead has stood for long enough
 	if r.Seed%4 == 0 {
 		sleep(watchLimit) // no watch of before is left
 	}

@@ -147,9 +147,18 @@ func (s *probedSession) Resign(ctx context.Context, key string, vote []byte) err
 func (s *probedSession) Close(ctx context.Context) error {
 	s.begin()
 	defer s.end()
-	s.referee.givesBack(s.seat, "closes its session")
-	s.referee.outlives(s.seat, "closes its session")
+	if s.seat.stands(s.ID()) { // else it stands with another one by now
+		s.referee.givesBack(s.seat, "closes its session")
+		s.referee.outlives(s.seat, "closes its session")
+	}
 	return s.Session.Close(ctx)
+}
+
+// stands reports whether the member opened that session last.
+func (s *seat) stands(session string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.books.session == session
 }
 
 // renews notes a renewal that came back.

@@ -101,7 +101,11 @@ func (s *session) makeFirst(ctx context.Context, a *api, key string, vote []byte
 		if err != nil {
 			return err
 		}
-		passed, err := a.pass(ctx, line[0], between, next, s.leave(own, vote))
+		last := s.leave(own, vote)
+		if !s.attached && isSign(vote) { // the session may stand again before who holds the key next has looked
+			last = append(last, clientv3.OpDelete(traceOf(own)))
+		}
+		passed, err := a.pass(ctx, line[0], between, next, last)
 		if err != nil || passed {
 			return err
 		}

@@ -9,8 +9,6 @@ func NewClusterFactory(store *Store) *leadership.ClusterFactory {
 		store = NewStore()
 	}
 	return leadership.NewClusterFactory(func(cfg leadership.Config) (leadership.Backend, error) {
-		b := store.Backend()
-		b.profile = cfg.Profile
-		return b, nil
+		return store.BackendFor(cfg.Profile), nil
 	})
 }

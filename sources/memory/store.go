@@ -48,6 +48,11 @@ func (s *Store) Backend() *Backend {
 	return &Backend{store: s}
 }
 
+// BackendFor is [Store.Backend] for a member that says profile of itself.
+func (s *Store) BackendFor(profile leadership.Profile) *Backend {
+	return &Backend{store: s, profile: profile}
+}
+
 // DestroySession ends a session as an operator would: all its keys go to the next candidates at once, although the
 // holder may still believe. It reports whether the store knew the session.
 func (s *Store) DestroySession(id string) (known bool) {
