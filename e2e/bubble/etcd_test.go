@@ -67,7 +67,7 @@ func menu() simulation.Menu {
 		Graces: []int{100},
 		Least:  8 * time.Minute, Most: 10 * time.Minute,
 		MaxFaults: 40, MaxLatency: 20 * time.Millisecond,
-		Attached: true, Forgetful: true, Reconnect: 2 * reconnect, Farewell: farewell,
+		Attached: true, Forgetful: true, Reconnect: 2 * reconnect, Farewell: farewell, Strategies: 50,
 	}
 }
 

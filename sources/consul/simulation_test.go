@@ -73,7 +73,7 @@ func simulationMenu() simulation.Menu {
 		Graces: []int{100},
 		Least:  time.Minute, Most: 6 * time.Minute,
 		MaxFaults: 40, MaxLatency: 20 * time.Millisecond,
-		Attached: true, Forgetful: true,
+		Attached: true, Forgetful: true, Strategies: 50,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/internal/traffic"
 )
 
@@ -63,6 +64,8 @@ type Options struct {
 	Frequency time.Duration
 	// TakeoverDelay is that of our own candidates; the other libraries have none.
 	TakeoverDelay time.Duration
+	// Strategy is that of our own candidates; "" for the default.
+	Strategy leadership.StrategyName
 	// Work has our own candidates lead for work, which takes a while to return; Close tells what was wrong with it.
 	Work bool
 	// Log is the file in which the fenced writes of a contender that can make them are recorded; "" for none, and no such writes.

@@ -81,7 +81,7 @@ func startMember(ctx context.Context, factory *leadership.ClusterFactory, o Opti
 	m, err := factory.Configure(leadership.Config{
 		ServiceName: o.Election, ServiceID: o.ID,
 		Session:  leadership.SessionConfig{TTL: o.TTL},
-		Election: leadership.ElectionConfig{Frequency: cmp.Or(o.Frequency, o.TTL), TakeoverDelay: o.TakeoverDelay},
+		Election: leadership.ElectionConfig{Frequency: cmp.Or(o.Frequency, o.TTL), TakeoverDelay: o.TakeoverDelay, Strategy: o.Strategy},
 		Health:   leadership.HealthConfig{Interval: o.ProbeEvery, Fall: 1},
 	}).Build(ctx)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/fenced"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
@@ -21,6 +22,7 @@ type Options struct {
 	TTL time.Duration
 	// Elections is how many elections of our candidates there are, Peers how many of the store's own client library. Every other one of
 	// ours has a takeover delay of one TTL; at Consul every third one, and the next one's sessions have a check.
+	// In the second half of ours candidates go by a strategy, which gives each its rank by chance.
 	Elections, Peers int
 	// Seed decides on the schedule.
 	Seed uint64
@@ -151,6 +153,9 @@ func (d *drill) start(ctx context.Context) error {
 			e.takeover = d.TTL
 		case i%sorts == 2:
 			e.kind, e.name = contender.LeadershipChecked, fmt.Sprintf("checked-%d", i)
+		}
+		if 2*i >= d.Elections {
+			e.strategy = leadership.StrategyRandom // the other libraries' have none
 		}
 		if _, err := contender.Of(e.kind); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/fault"
 	"github.com/leadership-go/leadership/e2e/internal/loopback"
@@ -32,6 +33,7 @@ type election struct {
 	name     string
 	kind     string // of contender
 	takeover time.Duration
+	strategy leadership.StrategyName
 	seats    []*seat
 	rng      *rand.Rand
 	deck     []Kind
@@ -100,7 +102,7 @@ func (e *election) fill(s *seat) (err error) {
 		Kind: e.kind, Sheet: filepath.Join(e.dir, process),
 		Stand: contender.Options{
 			Store: e.store.Name(), Addrs: s.links.Addrs(), Election: e.name, ID: process, Process: process, Door: s.door, TTL: e.TTL,
-			TakeoverDelay: e.takeover, Log: e.logOf(process), Work: true,
+			TakeoverDelay: e.takeover, Strategy: e.strategy, Log: e.logOf(process), Work: true,
 		},
 	}
 	if e.ours() { // as an instance that is started again has the same ID, and the same port
