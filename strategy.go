@@ -20,7 +20,7 @@ type Strategy func(key string, a, b Candidate) int
 type StrategyName string
 
 const (
-	// StrategyArrival leaves it to the store who leads next: at etcd and in memory who waits longest, at Consul who comes first.
+	// StrategyArrival leaves it to the store who leads next: who waits longest, or, at Consul after a crash, who comes first.
 	StrategyArrival StrategyName = "arrival"
 	// StrategyPriority is [ByPriority].
 	StrategyPriority StrategyName = "priority"
