@@ -131,6 +131,12 @@ func newState(r rules, attach bool, seed uint64) state {
 //
 // docs/model/election.pml has these rules as well, for spin to search; docs/model/README.md lists where the two differ, as D1 to D16.
 func step(r rules, s state, in input) (state, effects) {
+	fx := s.take(&r, in)
+	return s, fx
+}
+
+// take is step in place: a member's loop has one state, which is large.
+func (s *state) take(r *rules, in input) effects {
 	m := machine{rules: r, state: s, now: in.now}
 	m.busy = in.busy
 	if m.phase == phaseLeading && (in.kind == inLapsed || in.now.reached(m.expiry)) {
@@ -154,13 +160,13 @@ func step(r rules, s state, in input) (state, effects) {
 	case inTick, inLapsed:
 	}
 	m.advance()
-	return m.state, m.fx
+	return m.fx
 }
 
 // machine is one step being taken.
 type machine struct {
-	rules
-	state
+	*rules
+	*state
 	now instant
 	fx  effects
 }

@@ -51,7 +51,7 @@ func TestStepAside(t *testing.T) {
 			d.standDown(5)
 			d.answer(opRelease, reply{})
 			d.shows(opObserve, "s2", 6)
-			if wait := d.s.wake(d.rules, d.now); wait != 5*time.Second {
+			if wait := d.s.wake(&d.rules, d.now); wait != 5*time.Second {
 				d.t.Errorf("it wakes after %v", wait)
 			}
 		}},

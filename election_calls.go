@@ -59,7 +59,7 @@ func (m *machine) requestDue() bool {
 }
 
 // wake is how long after now step has to be called again if nothing else happens.
-func (s state) wake(r rules, now instant) time.Duration {
+func (s *state) wake(r *rules, now instant) time.Duration {
 	m := machine{rules: r, state: s, now: now}
 	wait := now.until(s.nextVote)
 	by := func(at instant) { wait = min(wait, now.until(at)) }

@@ -142,7 +142,7 @@ func TestStepCalls(t *testing.T) {
 			for range 8 {
 				from := d.now
 				for !d.asks(opOpen) {
-					d.now = d.now.after(d.s.wake(d.rules, d.now))
+					d.now = d.now.after(d.s.wake(&d.rules, d.now))
 					d.tick()
 				}
 				gaps = append(gaps, d.now.mono-from.mono)
@@ -165,7 +165,7 @@ func TestStepCalls(t *testing.T) {
 				if d.asks(opOpen) {
 					d.answer(opOpen, reply{err: errDown})
 				}
-				d.now = d.now.after(d.s.wake(d.rules, d.now))
+				d.now = d.now.after(d.s.wake(&d.rules, d.now))
 				d.tick()
 			}
 			n := 0

@@ -107,7 +107,7 @@ func (c *chaos) event(what, arg byte) error {
 	case what < 200:
 		return c.pass(time.Duration(arg) * 4 * time.Millisecond)
 	case what < 246: // exactly when it wants to be woken
-		return c.pass(c.s.wake(c.rules, c.now))
+		return c.pass(c.s.wake(&c.rules, c.now))
 	case what < 250: // suspended: only one clock goes on
 		c.now.boot += time.Duration(arg) * 100 * time.Millisecond
 		return c.step(input{kind: inTick})
@@ -229,10 +229,10 @@ func (c *chaos) step(in input) error {
 	if leads && !c.mayLead() {
 		return fmt.Errorf("it leads without a proof that lasts: deadline %v, renewals %v, reads %v", c.s.expiry, c.renewals, c.reads)
 	}
-	if wait := c.s.wake(c.rules, c.now); leads && c.now.after(wait).mono > c.s.expiry.mono {
+	if wait := c.s.wake(&c.rules, c.now); leads && c.now.after(wait).mono > c.s.expiry.mono {
 		return fmt.Errorf("it sleeps for %v, past its deadline %v", wait, c.s.expiry)
 	}
-	if next, _ := step(c.rules, c.s, input{now: c.now, kind: inTick, busy: c.busy}); !fx.done && next.wake(c.rules, c.now) <= 0 {
+	if next, _ := step(c.rules, c.s, input{now: c.now, kind: inTick, busy: c.busy}); !fx.done && next.wake(&c.rules, c.now) <= 0 {
 		return fmt.Errorf("it does not sleep in state %v", c.s.phase)
 	}
 	if fx.done {

@@ -86,7 +86,7 @@ func TestStepLeaving(t *testing.T) {
 				if d.asks(opRelease) {
 					d.answer(opRelease, reply{err: errDown})
 				}
-				d.now = d.now.after(d.s.wake(d.rules, d.now))
+				d.now = d.now.after(d.s.wake(&d.rules, d.now))
 				d.tick()
 			}
 			if d.now.mono < 30*time.Second || d.now.mono > 33*time.Second {

@@ -129,7 +129,7 @@ func TestStepBelief(t *testing.T) {
 			d.elected()
 			d.at(7)
 			d.at(10.5)
-			if got := d.s.wake(d.rules, d.now); got != 3500*time.Millisecond {
+			if got := d.s.wake(&d.rules, d.now); got != 3500*time.Millisecond {
 				d.t.Errorf("it wants to sleep for %v", got)
 			}
 		}},

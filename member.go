@@ -152,7 +152,7 @@ func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 		in.now, in.busy = m.clock.now(), work.running > 0
 		before := s
 		var fx effects
-		s, fx = step(m.rules, s, in)
+		fx = s.take(&m.rules, in)
 		m.logStep(before, s, in)
 		lapsed := !m.applyTerm(fx, s)
 		if stopped != nil {
@@ -182,7 +182,7 @@ func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 			continue
 		}
 		work.begin(m, s)
-		timer.Reset(s.wake(m.rules, m.clock.now()))
+		timer.Reset(s.wake(&m.rules, m.clock.now()))
 		select {
 		case <-timer.C:
 			in = input{kind: inTick}

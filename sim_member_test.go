@@ -180,7 +180,7 @@ func (m *simMember) apply(fx effects) {
 
 // sleep sets the timer, which comes a little late now and then.
 func (m *simMember) sleep() {
-	wait := m.s.wake(m.rules, m.local())
+	wait := m.s.wake(&m.rules, m.local())
 	if m.spins++; wait > 0 {
 		m.spins = 0
 	}
