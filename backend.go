@@ -57,6 +57,21 @@ type Backend interface {
 	Close() error
 }
 
+// Surveyor is what a [Backend] may implement besides, for groups: it reads and watches many keys by one request, as long as nothing changes. Revisions are those of
+// [Observation], which compare among all keys then. The rules of [Backend] apply, and these:
+//
+//  10. Survey MUST name each key that does not stand, at some instant after Survey was called, exactly as it stood at revision since: the same holder, token
+//     and value, with the revision of its latest change, or a later one. It MAY name others. revision MUST be that of the instant.
+//  11. Await MUST name, with the revision of its latest change, each key that [Session.Watch] of session would return for in the changes after since up to revision. It MAY name others.
+//     What [Session.Watch] does for Campaign and Resign to know, Await MUST do as well.
+type Surveyor interface {
+	// Survey asks, linearizably, which of keys have changed since the revision since, which is not 0.
+	Survey(ctx context.Context, keys []string, since uint64) (changed map[string]uint64, revision uint64, err error)
+	// Await blocks until the standing of session, which this backend has made, may have changed in any of keys since the revision since. It may return with nothing changed; revision
+	// is where the next Await goes on from. What is said at [Session.Watch] about errors holds here, too.
+	Await(ctx context.Context, session Session, keys []string, since uint64) (changed map[string]uint64, revision uint64, err error)
+}
+
 // Session is a liveness lease at the store under which keys are held: a Consul session, an etcd lease.
 // The rules of [Backend] apply.
 type Session interface {

@@ -100,7 +100,7 @@ func (c *caller) call(ctx context.Context, r request, session Session, campaigns
 
 // vote is what this member writes beside its key.
 func (m *Member) vote(session string) Vote {
-	return Vote{SessionID: session, ServiceName: m.config.ServiceName, ServiceID: m.config.ServiceID}
+	return Vote{SessionID: session, ServiceName: m.rules.service, ServiceID: m.rules.instance}
 }
 
 func (c *caller) open(ctx context.Context, attach bool) reply {

@@ -185,7 +185,7 @@ func TestMemberLearnsThatItsTermLapsed(t *testing.T) {
 	m := &Member{}
 	m.term.Store(shared)
 	// A proof was under way when somebody's question found the deadline over.
-	if m.applyTerm(effects{term: termExtend}, state{expiry: shared.clock.now().after(time.Hour)}) {
+	if m.applyTerm(effects{term: termExtend}, &state{expiry: shared.clock.now().after(time.Hour)}) {
 		t.Error("the loop takes the term for extended")
 	}
 }

@@ -234,6 +234,11 @@ func (c Config) validate() error {
 	if err := c.validateProfile(); err != nil {
 		return err
 	}
+	return c.validateVote()
+}
+
+// validateVote refuses a vote that is too long.
+func (c Config) validateVote() error {
 	vote := Vote{SessionID: strings.Repeat("x", 64), ServiceName: c.ServiceName, ServiceID: c.ServiceID}
 	if n := len(vote.Encode()); n > maxVoteSize {
 		return &ConfigError{

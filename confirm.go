@@ -29,13 +29,22 @@ func (m *Member) Confirm(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("leadership: confirm term %d: %w", t.Token(), err)
 	case seen.Holder.Session != t.t.session || seen.Holder.Token != t.Token():
-		select {
-		case m.doubts <- struct{}{}:
-		default:
-		}
+		m.doubted()
 		return fmt.Errorf("%w: %s", ErrKeyLost, describe(seen.Holder))
 	case !t.Valid():
 		return fmt.Errorf("%w: %w", ErrNotLeader, context.Cause(t.t.ctx)) //nolint:contextcheck // why the term is over
 	}
 	return nil
+}
+
+// doubted has the loop read the key.
+func (m *Member) doubted() {
+	if m.post != nil {
+		m.post.tell(newsDoubt)
+		return
+	}
+	select {
+	case m.doubts <- struct{}{}:
+	default:
+	}
 }

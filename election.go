@@ -16,6 +16,7 @@ type rules struct {
 	keep                time.Duration // for how long the store keeps a session that is not renewed
 	drain               time.Duration
 	service, instance   string
+	shared              bool // the session is a group's, which sees to the next one where it is lost
 }
 
 // phase is where a member stands.

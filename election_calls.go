@@ -305,8 +305,8 @@ func (m *machine) lifetimeKnown(r reply) {
 
 // lostSession handles that the store no longer knows the session, as o found.
 func (m *machine) lostSession(o op, err error) {
-	if o == opOpen { // the session to attach is gone: one of our own takes its place
-		m.attach = false
+	if o == opOpen { // the session to attach is gone: one of our own takes its place, or the group's next one
+		m.attach = m.shared
 		m.opened(reply{err: err}, instant{})
 		return
 	}
@@ -322,7 +322,7 @@ func (m *machine) lostSession(o op, err error) {
 func (m *machine) restart() {
 	resigned := m.phase == phaseLeaving && !m.now.reached(m.notBefore[opCampaign])
 	m.drop()
-	m.former, m.session, m.attach, m.adopted, m.token = m.session, "", false, false, 0
+	m.former, m.session, m.attach, m.adopted, m.token = m.session, "", m.shared, false, 0
 	m.phase, m.holds, m.observed, m.stale = phaseOpening, false, false, false
 	m.fx.released = true // who waits for a resignation need wait no longer
 	m.notBefore[opOpen] = m.now

@@ -116,15 +116,10 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		log.write("Configuration not specified - default used")
 	}
 	m := &Member{
-		key:     cfg.Key(),
-		config:  cfg,
-		backend: backend,
-		rules: rules{
-			ttl: cfg.Session.TTL, refresh: cfg.Session.Refresh, drift: cfg.Session.Drift,
-			frequency: cfg.Election.Frequency, reread: traits.reread(cfg), delay: cfg.Election.Delay, takeover: cfg.Election.TakeoverDelay,
-			drain: cfg.Lead.Drain, keep: traits.TTL + traits.Linger,
-			service: cfg.ServiceName, instance: cfg.ServiceID,
-		},
+		key:       cfg.Key(),
+		config:    &cfg,
+		backend:   backend,
+		rules:     newRules(cfg, traits),
 		strategy:  f.chosen(cfg),
 		sessionID: f.sessionID,
 		clock:     newClock(),
@@ -140,8 +135,18 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		poke:      make(chan struct{}, 1),
 		doubts:    make(chan struct{}, 1),
 	}
-	go m.run(newState(m.rules, f.attach, rand.Uint64()), f.probe, context.AfterFunc(ctx, m.beginClose)) //nolint:contextcheck // the loop outlives ctx: it gives key and session back with a context of its own
+	go m.run(newState(m.rules, f.attach, rand.Uint64()), f.probe, context.AfterFunc(ctx, m.beginClose))
 	return m, nil
+}
+
+// newRules are the rules of a member at a store with these traits. cfg is complete and checked.
+func newRules(cfg Config, traits Traits) rules {
+	return rules{
+		ttl: cfg.Session.TTL, refresh: cfg.Session.Refresh, drift: cfg.Session.Drift,
+		frequency: cfg.Election.Frequency, reread: traits.reread(cfg), delay: cfg.Election.Delay, takeover: cfg.Election.TakeoverDelay,
+		drain: cfg.Lead.Drain, keep: traits.TTL + traits.Linger,
+		service: cfg.ServiceName, instance: cfg.ServiceID,
+	}
 }
 
 // prepare checks all settings and makes the backend.

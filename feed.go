@@ -18,6 +18,8 @@ const defaultMailbox = 256
 type feed[T any] struct {
 	capacity int
 	coalesce func(queued, next T) bool
+	thin     func(queue []T) int // if set: removes, in place, all that later events of the queue replace, and returns how many are left
+	recall   func() []T          // if set: makes what a later subscriber gets first; called under mu
 
 	mu     sync.Mutex
 	boxes  []*mailbox[T]
@@ -41,13 +43,35 @@ func newFeed[T any](capacity int, coalesce func(queued, next T) bool) *feed[T] {
 // publish delivers events to every subscriber's mailbox and makes replay what a later subscriber gets first, in one step. It never waits
 // for a subscriber. Both slices are kept: the caller must not change them afterwards. After close it does nothing.
 func (f *feed[T]) publish(replay []T, events ...T) {
-	var woken chain[T]
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
 		return
 	}
 	f.replay = replay
+	woken := f.deliver(events)
+	f.mu.Unlock()
+	f.wake(woken)
+}
+
+// publishMade is publish for a feed with recall: change changes what that makes, in one step with the delivery. Events are made only where somebody is subscribed.
+func (f *feed[T]) publishMade(change func(), events func() []T) {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return
+	}
+	change()
+	var woken chain[T]
+	if len(f.boxes) > 0 {
+		woken = f.deliver(events())
+	}
+	f.mu.Unlock()
+	f.wake(woken)
+}
+
+// deliver puts events into every mailbox and returns those that need a runner. The caller holds f.mu.
+func (f *feed[T]) deliver(events []T) (woken chain[T]) {
 	for _, m := range slices.Backward(f.boxes) { // backwards, as remove puts the last one, which was served, in the place of m
 		fits, wake := m.put(events, f.coalesce)
 		if wake {
@@ -57,8 +81,7 @@ func (f *feed[T]) publish(replay []T, events ...T) {
 			f.remove(m)
 		}
 	}
-	f.mu.Unlock()
-	f.wake(woken)
+	return woken
 }
 
 // close ends the stream for all, after what is queued: well for nil, otherwise with err. Later subscribers get replay, which is kept,
@@ -95,7 +118,11 @@ func (f *feed[T]) subscribe(s *Scope, out Observer[T]) {
 	}
 	var woken chain[T]
 	f.mu.Lock()
-	_, wake := m.put(f.replay, nil)
+	replay := f.replay
+	if f.recall != nil && !f.closed {
+		replay = f.recall()
+	}
+	_, wake := m.put(replay, nil)
 	if f.closed {
 		wake = m.finish(f.err) || wake
 	} else {

@@ -40,8 +40,7 @@ func (p *pulse) count(err error) (changed bool) {
 
 // watchHealth asks the probe again and again, until ctx ends, and tells the loop when the member falls sick or gets well. A probe that does not return
 // in time has failed; it is not asked again before it has returned.
-func (m *Member) watchHealth(ctx context.Context, probe HealthProbe) {
-	set := m.config.Health
+func watchHealth(ctx context.Context, set HealthConfig, probe HealthProbe, inputs chan<- input) {
 	p := pulse{rise: set.Rise, fall: set.Fall}
 	ticker := time.NewTicker(set.Interval)
 	defer ticker.Stop()
@@ -67,7 +66,7 @@ func (m *Member) watchHealth(ctx context.Context, probe HealthProbe) {
 		first := !told && err != nil && !p.well // it has never been well: say why
 		if told = told || err != nil; p.count(err) || first {
 			select {
-			case m.inputs <- input{kind: inHealth, err: err}:
+			case inputs <- input{kind: inHealth, err: err}:
 			case <-ctx.Done():
 				return
 			}

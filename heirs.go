@@ -58,5 +58,5 @@ func (m *Member) voteOf(c Candidate) Vote {
 	if c.Session == "" {
 		return Vote{}
 	}
-	return Vote{SessionID: c.Session, ServiceName: m.config.ServiceName, ServiceID: c.ServiceID}
+	return Vote{SessionID: c.Session, ServiceName: m.rules.service, ServiceID: c.ServiceID}
 }

@@ -29,6 +29,7 @@ const journalSize = 1024
 type journal struct {
 	records *feed[slog.Record]
 	written *Subscription
+	attrs   []slog.Attr // of one member of a group
 }
 
 // newJournal returns nil unless on. The handler gets ctx.
@@ -36,10 +37,15 @@ func newJournal(ctx context.Context, on bool, logger *slog.Logger, cfg Config) *
 	if !on {
 		return nil
 	}
+	return journalOf(ctx, logger, attrService, cfg.ServiceName, attrID, cfg.ServiceID)
+}
+
+// journalOf is a journal of which each record has these attributes.
+func journalOf(ctx context.Context, logger *slog.Logger, attrs ...any) *journal {
 	if logger == nil {
 		logger = defaultLogger()
 	}
-	handler := logger.With(attrService, cfg.ServiceName, attrID, cfg.ServiceID).Handler()
+	handler := logger.With(attrs...).Handler()
 	records := newFeed(journalSize, func(_, _ slog.Record) bool { return true })
 	return &journal{records: records, written: records.observable().Subscribe(func(r slog.Record) {
 		if handler.Enabled(ctx, r.Level) {
@@ -48,11 +54,20 @@ func newJournal(ctx context.Context, on bool, logger *slog.Logger, cfg Config) *
 	})}
 }
 
+// of is the journal of one member of a group.
+func (j *journal) of(service string) *journal {
+	if j == nil {
+		return nil
+	}
+	return &journal{records: j.records, attrs: []slog.Attr{slog.String(attrService, service)}}
+}
+
 func (j *journal) write(text string, attrs ...slog.Attr) {
 	if j == nil {
 		return
 	}
 	r := slog.NewRecord(time.Now(), slog.LevelDebug, text, 0)
+	r.AddAttrs(j.attrs...)
 	r.AddAttrs(attrs...)
 	j.records.publish(nil, r)
 }

@@ -37,7 +37,7 @@ const (
 func (m *Member) Lead(ctx context.Context, work func(ctx context.Context, t Term) error) error {
 	var done uint64 // the term that work is done with
 	for ctx.Err() == nil {
-		run := &workRun{after: done, begin: make(chan Term, 1)}
+		run := &workRun{member: m, after: done, begin: make(chan Term, 1)}
 		t, err := m.enter(ctx, run)
 		if err != nil {
 			return err
@@ -53,9 +53,10 @@ func (m *Member) Lead(ctx context.Context, work func(ctx context.Context, t Term
 
 // workRun is one run of work: first asked for, then begun, then over.
 type workRun struct {
-	after uint64    // not in that term
-	begin chan Term // receives the term once
-	err   error     // how it failed
+	member *Member
+	after  uint64    // not in that term
+	begin  chan Term // receives the term once
+	err    error     // how it failed
 }
 
 // enter waits for a term to run in.
@@ -105,7 +106,7 @@ type works struct {
 }
 
 // begin begins the runs that were asked for, if the member leads, is to go on leading, and is not close to its deadline.
-func (w *works) begin(m *Member, s state) {
+func (w *works) begin(m *Member, s *state) {
 	if len(w.asked) == 0 || s.phase != phaseLeading || s.draining != nil || m.clock.now().reached(s.expiry.after(-m.config.Lead.Margin)) {
 		return
 	}
@@ -117,19 +118,6 @@ func (w *works) begin(m *Member, s state) {
 		run.begin <- m.Term()
 		return true
 	})
-}
-
-// end notes that run is over, and returns what step has to hear of it.
-func (w *works) end(m *Member, run *workRun) input {
-	if i := slices.Index(w.asked, run); i >= 0 {
-		w.asked = slices.Delete(w.asked, i, i+1)
-		return input{kind: inTick}
-	}
-	w.running--
-	if run.err == nil {
-		return input{kind: inTick}
-	}
-	return input{kind: inFailed, err: run.err, keep: m.config.Lead.OnFailure == FailureKeep}
 }
 
 // workContext is the context of work. It looks at the clocks whenever it is asked.

@@ -85,6 +85,9 @@ func (m *mailbox[T]) push(e T) {
 // squeeze makes room for next: it removes the oldest event that a later one of the same run, next included, may replace. It reports
 // false when there is none.
 func (m *mailbox[T]) squeeze(next T, coalesce func(queued, next T) bool) bool {
+	if m.feed.thin != nil && m.limit >= leastThinned {
+		return m.thin()
+	}
 	if coalesce == nil {
 		return false
 	}
@@ -105,6 +108,24 @@ func (m *mailbox[T]) squeeze(next T, coalesce func(queued, next T) bool) bool {
 		}
 	}
 	return false
+}
+
+// leastThinned is from which limit on a queue is thinned out as a whole.
+const leastThinned = 64
+
+// thin makes room where a look at the whole queue for each event would take too long: it removes all that it can, and reports false where that is not a sixteenth of
+// the limit, as it would have to be done again too soon.
+func (m *mailbox[T]) thin() bool {
+	waiting := append(make([]T, 0, len(m.queue)-m.first), m.queue[m.first:]...) // a runner may still read what it took
+	left := m.feed.thin(waiting)
+	removed := len(waiting) - left
+	if removed <= m.limit/16 {
+		return false
+	}
+	clear(waiting[left:])
+	m.queue, m.first, m.own = waiting[:left], 0, true
+	m.scope.sub.coalesced.Add(uint64(removed))
+	return true
 }
 
 // drop removes the event at i and counts it.

@@ -15,7 +15,7 @@ import (
 // use, and may be called from a callback of its stream.
 type Member struct {
 	key       string
-	config    Config
+	config    *Config
 	backend   Backend
 	rules     rules
 	strategy  Strategy // nil: the store's own order
@@ -37,6 +37,8 @@ type Member struct {
 	once    sync.Once // closes closing
 	done    chan struct{}
 	err     error // of the release; set before done is closed
+
+	post *post // of a group's member; nil for one that has a loop of its own
 }
 
 // mailboxSize is how many messages may wait for one subscriber, unless it says otherwise.
@@ -92,7 +94,7 @@ func (m *Member) StandDown(ctx context.Context, d time.Duration) error {
 
 // giveUp has the loop take in how, and waits until that has come about.
 func (m *Member) giveUp(ctx context.Context, how input) error {
-	r := resignation{how: how, stopped: make(chan struct{}), answer: make(chan error, 1)}
+	r := resignation{member: m, how: how, stopped: make(chan struct{}), answer: make(chan error, 1)}
 	select { // whatever became of ctx: the loop is never long in coming
 	case m.resigns <- r:
 		<-r.stopped
@@ -109,6 +111,7 @@ func (m *Member) giveUp(ctx context.Context, how input) error {
 
 // resignation is one call of Resign or StandDown.
 type resignation struct {
+	member  *Member
 	how     input
 	stopped chan struct{} // closed once the member leads no more, or its work has been told to return
 	answer  chan error
@@ -124,7 +127,15 @@ func (m *Member) Close() error {
 }
 
 // beginClose has the loop close the member.
-func (m *Member) beginClose() { m.once.Do(func() { close(m.closing) }) }
+func (m *Member) beginClose() {
+	m.once.Do(func() {
+		if m.post != nil {
+			m.post.tell(newsClose)
+			return
+		}
+		close(m.closing)
+	})
+}
 
 // run is the member's loop, and the only writer of its state. It calls off in the end what waits for the end of Build's context.
 func (m *Member) run(s state, probe HealthProbe, off func() bool) {
@@ -133,56 +144,20 @@ func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 	calls := newCaller(m)
 	if probe != nil {
 		s.sick = errUnprobed
-		calls.running.Go(func() { m.watchHealth(calls.ctx, probe) })
+		calls.running.Go(func() { watchHealth(calls.ctx, m.config.Health, probe, m.inputs) })
 	}
-	if m.strategy != nil && m.config.Election.Preempt > 0 {
+	if m.preempts() {
 		calls.running.Go(func() { m.watchBetter(calls.ctx) })
 	}
 	var (
-		waiting []resignation
-		stopped chan struct{} // of the resignation that this step is about
-		replay  []ElectionMessage
-		work    works
+		at      = &seat{member: m, state: s}
 		closing = m.closing
 		timer   = time.NewTimer(0)
 		in      input
 	)
 	defer timer.Stop()
-	for {
-		in.now, in.busy = m.clock.now(), work.running > 0
-		before := s
-		var fx effects
-		fx = s.take(&m.rules, in)
-		m.logStep(before, s, in)
-		lapsed := !m.applyTerm(fx, s)
-		if stopped != nil {
-			close(stopped)
-			stopped = nil
-		}
-		calls.cancel(fx.cancels)
-		for _, r := range fx.requests { // before the messages: a successor may wait for one of them
-			if r.op == opCampaign && m.strategy != nil {
-				r.given, r.doubted = s.adopted, s.doubted()
-			}
-			calls.start(r)
-		}
-		replay = m.announce(replay, fx.messages)
-		if fx.released {
-			for _, w := range waiting {
-				w.answer <- fx.err
-			}
-			waiting = nil
-		}
-		if fx.done {
-			m.err = fx.err
-			break
-		}
-		if lapsed {
-			in = input{kind: inLapsed}
-			continue
-		}
-		work.begin(m, s)
-		timer.Reset(s.wake(&m.rules, m.clock.now()))
+	for !at.take(in, calls) {
+		timer.Reset(at.state.wake(&m.rules, m.clock.now()))
 		select {
 		case <-timer.C:
 			in = input{kind: inTick}
@@ -192,13 +167,11 @@ func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 		case <-m.doubts:
 			in = input{kind: inDoubt}
 		case run := <-m.enters:
-			work.asked = append(work.asked, run)
-			in = input{kind: inTick}
+			in = at.enter(run)
 		case run := <-m.leaves:
-			in = work.end(m, run)
-		case w := <-m.resigns:
-			waiting, stopped = append(waiting, w), w.stopped
-			in = w.how
+			in = at.leave(run)
+		case r := <-m.resigns:
+			in = at.resign(r)
 		case <-closing:
 			closing = nil
 			in = input{kind: inClose}
@@ -213,7 +186,7 @@ func (m *Member) run(s state, probe HealthProbe, off func() bool) {
 }
 
 // applyTerm makes the term what step made of it. It reports false if the term turned out to be over already.
-func (m *Member) applyTerm(fx effects, s state) bool {
+func (m *Member) applyTerm(fx effects, s *state) bool {
 	switch fx.term {
 	case termStart:
 		m.term.Store(newTerm(m.values, m.key, Holder{Session: s.session, Token: s.token}, s.expiry, m.clock, m.lapsed))
@@ -231,6 +204,10 @@ func (m *Member) applyTerm(fx effects, s state) bool {
 
 // lapsed wakes the loop, which then finds the deadline over by itself.
 func (m *Member) lapsed() {
+	if m.post != nil {
+		m.post.tell(newsLapsed)
+		return
+	}
 	select {
 	case m.poke <- struct{}{}:
 	default:
@@ -259,19 +236,22 @@ func (m *Member) announce(replay, msgs []ElectionMessage) []ElectionMessage {
 		m.logMessage(msgs[i])
 	}
 	m.feed.publish(replay, msgs...)
+	if m.post != nil {
+		m.post.show(replay, msgs)
+	}
 	return replay
 }
 
-// logStep logs what a step did.
-func (m *Member) logStep(before, after state, in input) {
+// logStep logs what a step did, which began in a phase, and whose reply was awaited or not.
+func (m *Member) logStep(before phase, awaited bool, in input, after *state) {
 	if m.log == nil {
 		return
 	}
-	if in.kind == inReply && before.calls[in.reply.op].seq == in.reply.seq {
+	if awaited {
 		m.logReply(in.reply)
 	}
-	if before.phase != after.phase {
-		m.log.write("State "+before.phase.String()+" to "+after.phase.String(), slog.Uint64(attrTerm, after.token))
+	if before != after.phase {
+		m.log.write("State "+before.String()+" to "+after.phase.String(), slog.Uint64(attrTerm, after.token))
 	}
 }
 

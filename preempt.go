@@ -6,43 +6,73 @@ import (
 	"time"
 )
 
-// watchBetter has the member, while it leads, look whether another candidate is to lead by the strategy. Where the same one has been for election.preempt, the member resigns
-// in its favour. What fails is tried again. It ends with ctx.
+// rival is what a member that leads knows of a candidate that is to lead instead, by the strategy. Only one goroutine uses it.
+type rival struct {
+	vote  Vote          // the zero Vote: there is none
+	since time.Duration // when it was first seen, by the monotonic clock
+	token uint64        // of the term in which it was
+}
+
+// look reads who stands, and returns whom the member is to make way for: who has been better for election.preempt; the zero Vote for nobody. What fails is tried again at the next look.
+func (r *rival) look(ctx context.Context, m *Member) Vote {
+	t := m.term.Load()
+	if t == nil || !t.valid() || t.work.Err() != nil { // does not lead, or is about to resign
+		r.vote = Vote{}
+		return Vote{}
+	}
+	began := m.clock.now().mono
+	best, err := m.lookForBetter(ctx, t.session)
+	switch {
+	case err != nil:
+		m.log.write("Failed to look for a better candidate", slog.Any(attrError, err))
+	case best != r.vote, t.token != r.token:
+		r.vote, r.since, r.token = best, m.clock.now().mono, t.token
+	case best != (Vote{}) && began-r.since >= m.config.Election.Preempt && t.work.Err() == nil:
+		m.log.write("Makes way", slog.String(attrHolder, best.SessionID), slog.Uint64(attrTerm, t.token))
+		r.vote = Vote{}
+		return best
+	}
+	return Vote{}
+}
+
+// preempts reports whether the member makes way for better candidates.
+func (m *Member) preempts() bool { return m.strategy != nil && m.config.Election.Preempt > 0 }
+
+// watchBetter has the member look again and again, and resign in favour of who is better. It ends with ctx.
 func (m *Member) watchBetter(ctx context.Context) {
-	wait := m.config.Election.Preempt
-	ticker := time.NewTicker(m.config.Election.looks())
+	var better rival
+	every(ctx, m.config.Election.looks(), func() {
+		if heir := better.look(ctx, m); heir != (Vote{}) {
+			select {
+			case m.inputs <- input{kind: inResign, heir: heir}:
+			case <-ctx.Done():
+			}
+		}
+	})
+}
+
+// watchBetter does that for all members, one after the other.
+func (d *desk) watchBetter(ctx context.Context) {
+	rivals := make([]rival, len(d.members))
+	every(ctx, d.config.Election.looks(), func() {
+		for i, m := range d.members {
+			if heir := rivals[i].look(ctx, m); heir != (Vote{}) {
+				d.calls.tell(func() { m.post.take(input{kind: inResign, heir: heir}) })
+			}
+		}
+	})
+}
+
+// every calls f that often, until ctx ends.
+func every(ctx context.Context, d time.Duration, f func()) {
+	ticker := time.NewTicker(d)
 	defer ticker.Stop()
-	var (
-		better Vote          // who is to lead, as the last look showed
-		since  time.Duration // from when, by the monotonic clock
-		token  uint64        // of the term in which it was seen
-	)
 	for {
 		select {
 		case <-ticker.C:
+			f()
 		case <-ctx.Done():
 			return
-		}
-		t := m.term.Load()
-		if t == nil || !t.valid() {
-			better = Vote{}
-			continue
-		}
-		began := m.clock.now().mono
-		best, err := m.lookForBetter(ctx, t.session)
-		switch {
-		case err != nil:
-			m.log.write("Failed to look for a better candidate", slog.Any(attrError, err))
-		case best != better, t.token != token:
-			better, since, token = best, m.clock.now().mono, t.token
-		case best != (Vote{}) && began-since >= wait && t.work.Err() == nil: // else its work returns already, as somebody has had it resign
-			m.log.write("Makes way", slog.String(attrHolder, best.SessionID), slog.Uint64(attrTerm, t.token))
-			better = Vote{}
-			select {
-			case m.inputs <- input{kind: inResign, heir: best}:
-			case <-ctx.Done():
-				return
-			}
 		}
 	}
 }

@@ -2,17 +2,24 @@ package leadership
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
-// connectSolo is the store of single mode: there is one candidate, and it holds the key as soon as it stands.
+// connectSolo is the store of single mode: there is one candidate for each key, and it holds the key as soon as it stands.
 func connectSolo(Config) (Backend, error) { return &solo{}, nil }
 
 // solo is the backend of single mode.
 type solo struct {
-	value  atomic.Pointer[[]byte] // the vote; nil: nobody stands
-	tokens atomic.Uint64
+	mu   sync.Mutex
+	keys map[string]*soloKey
+}
+
+// soloKey is one election of single mode.
+type soloKey struct {
+	stands bool
+	value  []byte // the vote
+	token  uint64 // the last one
 }
 
 // soloID names the one session of single mode.
@@ -26,28 +33,41 @@ func (s *solo) Attach(ctx context.Context, _ string, ttl time.Duration) (Session
 	return s.Open(ctx, ttl)
 }
 
-func (s *solo) Observe(context.Context, string) (Observation, error) {
-	value := s.value.Load()
-	if value == nil {
+func (s *solo) Observe(_ context.Context, key string) (Observation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keys[key]
+	if k == nil || !k.stands {
 		return Observation{}, nil
 	}
-	return Observation{Holder: Holder{Session: soloID, Token: s.tokens.Load(), Value: *value}}, nil
+	return Observation{Holder: Holder{Session: soloID, Token: k.token, Value: k.value}}, nil
 }
 
 func (s *solo) Lifetime(context.Context, string) (time.Duration, error) { return 0, nil }
 
-func (s *solo) Candidates(context.Context, string) ([]Candidate, error) {
-	value := s.value.Load()
-	if value == nil {
-		return nil, nil
+func (s *solo) Candidates(ctx context.Context, key string) ([]Candidate, error) {
+	seen, err := s.Observe(ctx, key)
+	if err != nil || seen.Holder.Session == "" {
+		return nil, err
 	}
-	vote, err := ParseVote(*value)
+	vote, err := ParseVote(seen.Holder.Value)
 	return []Candidate{{Session: soloID, ServiceID: vote.ServiceID}}, err
 }
 
 func (s *solo) Watch(ctx context.Context, _ string, _ Observation) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
+}
+
+// Survey implements [Surveyor]. It is never asked, as observations have no revision here.
+func (s *solo) Survey(_ context.Context, _ []string, since uint64) (map[string]uint64, uint64, error) {
+	return nil, since, nil
+}
+
+// Await implements [Surveyor].
+func (s *solo) Await(ctx context.Context, _ Session, _ []string, _ uint64) (map[string]uint64, uint64, error) {
+	<-ctx.Done()
+	return nil, 0, context.Cause(ctx)
 }
 
 func (s *solo) Traits(Config) Traits { return Traits{Store: "single mode"} }
@@ -65,19 +85,38 @@ func (s *soloSession) TTL() time.Duration          { return s.ttl }
 func (s *soloSession) Renew(context.Context) error { return nil }
 
 func (s *soloSession) Campaign(ctx context.Context, key string, value []byte) (Observation, error) {
-	if s.store.value.Load() == nil {
-		s.store.tokens.Add(1)
-		s.store.value.Store(&value)
-	}
+	s.store.stand(key, value)
 	return s.store.Observe(ctx, key)
+}
+
+// stand has the one candidate hold key.
+func (s *solo) stand(key string, value []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keys[key]
+	if k == nil {
+		k = new(soloKey)
+		if s.keys == nil {
+			s.keys = make(map[string]*soloKey)
+		}
+		s.keys[key] = k
+	}
+	if !k.stands {
+		k.stands, k.value = true, value
+		k.token++
+	}
 }
 
 func (s *soloSession) Watch(ctx context.Context, key string, seen Observation) error {
 	return s.store.Watch(ctx, key, seen)
 }
 
-func (s *soloSession) Resign(context.Context, string, []byte) error {
-	s.store.value.Store(nil)
+func (s *soloSession) Resign(_ context.Context, key string, _ []byte) error {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	if k := s.store.keys[key]; k != nil {
+		k.stands = false
+	}
 	return nil
 }
 

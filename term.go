@@ -98,7 +98,7 @@ type term struct {
 func newTerm(ctx context.Context, key string, h Holder, deadline instant, c *clock, lapsed func()) *term {
 	t := &term{key: key, token: h.Token, session: h.Session, clock: c, lapsed: lapsed}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
-	t.work, t.stopWork = context.WithCancelCause(t.ctx)
+	t.work, t.stopWork = context.WithCancelCause(ctx) // not below t.ctx, which would take more memory than both
 	t.deadline.Store(&deadline)
 	return t
 }
@@ -114,7 +114,7 @@ func (t *term) valid() bool {
 			return true
 		}
 		if t.deadline.CompareAndSwap(d, nil) { // else it was extended or ended meanwhile
-			t.cancel(ErrLeaseExpired)
+			t.close(ErrLeaseExpired)
 			t.lapsed()
 			return false
 		}
@@ -137,5 +137,11 @@ func (t *term) extend(deadline instant) bool {
 // end ends the term for cause.
 func (t *term) end(cause error) {
 	t.deadline.Store(nil)
+	t.close(cause)
+}
+
+// close ends both contexts.
+func (t *term) close(cause error) {
 	t.cancel(cause)
+	t.stopWork(cause)
 }

@@ -15,6 +15,7 @@ import (
 // owning closes the client of a backend with it.
 type owning struct {
 	leadership.Backend
+	leadership.Surveyor
 	end func() error
 }
 
@@ -49,7 +50,8 @@ func etcdHarness(t *testing.T, store *etcdStore, rootPassword string) sourcetest
 		if err != nil {
 			return nil, err
 		}
-		return owning{etcd.NewBackend(client), client.Close}, nil
+		b := etcd.NewBackend(client)
+		return owning{b, b.(leadership.Surveyor), client.Close}, nil
 	}
 	root := ""
 	if rootPassword != "" {

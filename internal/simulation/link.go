@@ -246,7 +246,47 @@ func (l *Link) repeat(after time.Duration, again func()) {
 }
 
 // Backend makes what a member stands at: the store behind the link.
-func (l *Link) Backend(store leadership.Backend) leadership.Backend { return &linked{l, store} }
+func (l *Link) Backend(store leadership.Backend) leadership.Backend {
+	b := &linked{l, store}
+	if surveyor, ok := store.(leadership.Surveyor); ok {
+		return &linkedSurveyor{b, surveyor}
+	}
+	return b
+}
+
+// linkedSurveyor is the link of a backend that can survey.
+type linkedSurveyor struct {
+	*linked
+	surveyor leadership.Surveyor
+}
+
+// surveyed is what a survey, or a wait, found.
+type surveyed struct {
+	changed  map[string]uint64
+	revision uint64
+}
+
+func (b *linkedSurveyor) Survey(ctx context.Context, keys []string, since uint64) (map[string]uint64, uint64, error) {
+	out, err := send(ctx, b.Link, false, func(ctx context.Context) (out surveyed, err error) {
+		out.changed, out.revision, err = b.surveyor.Survey(ctx, keys, since)
+		return out, err
+	})
+	return out.changed, out.revision, err
+}
+
+func (b *linkedSurveyor) Await(ctx context.Context, s leadership.Session, keys []string, since uint64) (map[string]uint64, uint64, error) {
+	if linked, ok := s.(*linkedSession); ok {
+		s = linked.inner
+	}
+	out, err := send(ctx, b.Link, true, func(ctx context.Context) (out surveyed, err error) {
+		if _, spurious := b.has(Spurious); spurious {
+			return surveyed{revision: since}, nil
+		}
+		out.changed, out.revision, err = b.surveyor.Await(ctx, s, keys, since)
+		return out, err
+	})
+	return out.changed, out.revision, err
+}
 
 type linked struct {
 	*Link
@@ -270,7 +310,7 @@ func (b *linked) session(ttl time.Duration) func(leadership.Session, error) (lea
 		if err != nil {
 			return nil, err
 		}
-		return &linkedSession{b, s, ttl}, nil
+		return &linkedSession{linked: b, inner: s, ttl: ttl, stood: make(map[string]int)}, nil
 	}
 }
 
@@ -315,6 +355,29 @@ type linkedSession struct {
 	*linked
 	inner leadership.Session
 	ttl   time.Duration
+
+	mu    sync.Mutex
+	stood map[string]int // how often it has campaigned, by key
+}
+
+// campaigned counts a campaign for key, and returns how many there were before.
+func (s *linkedSession) campaigned(key string, more int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.stood[key]
+	s.stood[key] += more
+	return n
+}
+
+// leaves takes a request to the store that gives key back. As at the real stores, it names the holding that it is to end: one that arrives when nobody waits for it any more ends no later one.
+func (s *linkedSession) leaves(caller context.Context, key string, perform func(context.Context) error) error {
+	before := s.campaigned(key, 0)
+	return s.do(caller, func(ctx context.Context) error {
+		if caller.Err() != nil && s.campaigned(key, 0) != before {
+			return nil
+		}
+		return perform(ctx)
+	})
 }
 
 func (s *linkedSession) ID() string { return s.inner.ID() }
@@ -325,6 +388,7 @@ func (s *linkedSession) Renew(ctx context.Context) error { return s.do(ctx, s.in
 
 func (s *linkedSession) Campaign(ctx context.Context, key string, value []byte) (leadership.Observation, error) {
 	return send(ctx, s.Link, false, func(ctx context.Context) (leadership.Observation, error) {
+		s.campaigned(key, 1)
 		return s.inner.Campaign(ctx, key, value)
 	})
 }
@@ -334,11 +398,11 @@ func (s *linkedSession) Watch(ctx context.Context, key string, seen leadership.O
 }
 
 func (s *linkedSession) Transfer(ctx context.Context, key string, vote []byte, heir leadership.Vote) error {
-	return s.do(ctx, func(ctx context.Context) error { return s.inner.Transfer(ctx, key, vote, heir) })
+	return s.leaves(ctx, key, func(ctx context.Context) error { return s.inner.Transfer(ctx, key, vote, heir) })
 }
 
 func (s *linkedSession) Resign(ctx context.Context, key string, vote []byte) error {
-	return s.do(ctx, func(ctx context.Context) error { return s.inner.Resign(ctx, key, vote) })
+	return s.leaves(ctx, key, func(ctx context.Context) error { return s.inner.Resign(ctx, key, vote) })
 }
 
 func (s *linkedSession) Close(ctx context.Context) error { return s.do(ctx, s.inner.Close) }

@@ -186,14 +186,32 @@ func (s *session) Close(ctx context.Context) error {
 		errs = append(errs, s.backend.destroySession(ctx, s.id))
 	}
 	s.backend.forgetSession(s.id)
+	return errors.Join(append(errs, s.sweepAll(ctx))...)
+}
+
+// mostSweeps is how many signs are swept at a time.
+const mostSweeps = 32
+
+// sweepAll sweeps the signs of all keys. It returns the first error.
+func (s *session) sweepAll(ctx context.Context) error {
+	var running sync.WaitGroup
+	var once sync.Once
+	var failed error
+	slots := make(chan struct{}, mostSweeps)
 	for key, left := range s.left() {
-		err := s.sweep(ctx, key, left)
-		if err == nil {
-			s.unleave(key)
-		}
-		errs = append(errs, err)
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			err := s.sweep(ctx, key, left)
+			if err == nil {
+				s.unleave(key)
+				return
+			}
+			once.Do(func() { failed = err })
+		})
 	}
-	return errors.Join(errs...)
+	running.Wait()
+	return failed
 }
 
 // sweep deletes key if nobody holds it and the sign still stands there. A transaction guards the deletion by the index at

@@ -23,6 +23,15 @@ type session struct {
 	mu     sync.Mutex
 	places map[string]place // by election key; where there is none the session is not known to stand
 	led    map[string]bool  // by election key: whether it was first in line since it stood
+
+	partings map[string]parting // by election key: the last candidate that went, as far as that was heard of
+}
+
+// parting is how a candidate went.
+type parting struct {
+	key      string
+	gone     int64 // the revision at which its key was deleted
+	resigned bool  // with a sign
 }
 
 // place is what a session knows of its candidacy for one key.
@@ -60,7 +69,7 @@ type former struct {
 }
 
 func newSession(b *backend, lease clientv3.LeaseID, ttl time.Duration, attached bool) *session {
-	return &session{b: b, lease: lease, id: sessionID(lease), ttl: ttl, attached: attached, places: make(map[string]place), led: make(map[string]bool)}
+	return &session{b: b, lease: lease, id: sessionID(lease), ttl: ttl, attached: attached, places: make(map[string]place), led: make(map[string]bool), partings: make(map[string]parting)}
 }
 
 func (s *session) ID() string { return s.id }
@@ -224,6 +233,9 @@ func (s *session) enter(key string, at standing, before *former) *former {
 			p.ahead.resigned, p.ahead.gone = old.ahead.resigned, old.ahead.gone
 		}
 		p.before = old.before
+	}
+	if left := s.partings[key]; left.gone > p.revision && left.key == p.ahead.key && p.ahead.key != "" { // it went before this read came in
+		p.ahead.gone, p.ahead.resigned = left.gone, left.resigned
 	}
 	if p.ahead.key == "" && p.before == nil {
 		p.before = before

@@ -116,7 +116,7 @@ func (b *Backend) Candidates(ctx context.Context, key string) (line []leadership
 func (b *Backend) Watch(ctx context.Context, key string, seen leadership.Observation) error {
 	return watch(ctx, nil, func() (changed <-chan struct{}, err error) {
 		err = b.call(ctx, "watch", func() error {
-			if e := b.store.election(key); e.stirred == seen.Revision {
+			if e := b.store.election(key); e.stirred <= seen.Revision {
 				changed = open(&e.stirs)
 			}
 			return nil

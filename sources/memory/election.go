@@ -125,6 +125,10 @@ func (s *Store) touch(e *election) {
 		s.wake = append(s.wake, e.changed)
 		e.changed = nil
 	}
+	if s.changed != nil {
+		s.wake = append(s.wake, s.changed)
+		s.changed = nil
+	}
 }
 
 // stir marks a change of e that concerns only who does not stand.
@@ -141,9 +145,9 @@ func (s *Store) stir(e *election) {
 func (s *Store) observe(key string) leadership.Observation {
 	e, ok := s.keys[key]
 	if !ok {
-		return leadership.Observation{}
+		return leadership.Observation{Revision: s.revision}
 	}
-	o := leadership.Observation{Resigned: e.resigned, Revision: e.stirred}
+	o := leadership.Observation{Resigned: e.resigned, Revision: s.revision}
 	if len(e.line) > 0 {
 		o.Holder = leadership.Holder{
 			Session: e.line[0].lease.id,

@@ -22,6 +22,7 @@ type Store struct {
 	opened   uint64          // sessions so far
 	token    uint64          // the last token given out
 	revision uint64          // changes so far
+	changed  chan struct{}   // closed at the next change that a candidate's watch of any key reports; nil when nobody watches
 	wake     []chan struct{} // to be closed once mu is free
 }
 

@@ -25,6 +25,9 @@ type fault struct {
 	follow   func(ctx context.Context, next func(context.Context) error) error
 	end      func(ctx context.Context, s leadership.Session) error
 
+	survey func(ctx context.Context, since uint64, next func(context.Context, uint64) (map[string]uint64, uint64, error)) (map[string]uint64, uint64, error)
+	await  func(ctx context.Context, since uint64, next func(context.Context, uint64) (map[string]uint64, uint64, error)) (map[string]uint64, uint64, error)
+
 	candidates func(list []leadership.Candidate) []leadership.Candidate
 }
 
@@ -89,6 +92,26 @@ func (b broken) Watch(ctx context.Context, key string, seen leadership.Observati
 		return next(ctx)
 	}
 	return b.fault.follow(ctx, next)
+}
+
+func (b broken) Survey(ctx context.Context, keys []string, since uint64) (map[string]uint64, uint64, error) {
+	next := func(ctx context.Context, since uint64) (map[string]uint64, uint64, error) {
+		return b.Backend.(leadership.Surveyor).Survey(ctx, keys, since)
+	}
+	if b.fault.survey == nil {
+		return next(ctx, since)
+	}
+	return b.fault.survey(ctx, since, next)
+}
+
+func (b broken) Await(ctx context.Context, s leadership.Session, keys []string, since uint64) (map[string]uint64, uint64, error) {
+	next := func(ctx context.Context, since uint64) (map[string]uint64, uint64, error) {
+		return b.Backend.(leadership.Surveyor).Await(ctx, s.(brokenSession).Session, keys, since)
+	}
+	if b.fault.await == nil {
+		return next(ctx, since)
+	}
+	return b.fault.await(ctx, since, next)
 }
 
 type brokenSession struct {

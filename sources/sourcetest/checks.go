@@ -20,5 +20,6 @@ func Checks() []Check {
 		contextChecks(),
 		refusalChecks(),
 		concurrencyChecks(),
+		surveyChecks(),
 	)
 }

@@ -25,7 +25,20 @@ type call struct {
 
 // calls are all methods that take a context; Close comes last.
 func (t *trial) calls(b leadership.Backend, s leadership.Session, seen leadership.Observation) []call {
-	return []call{
+	var surveys []call
+	if surveyor := t.surveyor(b); surveyor != nil {
+		surveys = []call{
+			{"Survey", func(ctx context.Context) error {
+				_, _, err := surveyor.Survey(ctx, []string{t.key}, seen.Revision)
+				return err
+			}},
+			{"Await", func(ctx context.Context) error {
+				_, _, err := surveyor.Await(ctx, s, []string{t.key}, seen.Revision)
+				return err
+			}},
+		}
+	}
+	return append(surveys, []call{
 		{"Observe", func(ctx context.Context) error { _, err := b.Observe(ctx, t.key); return err }},
 		{"Lifetime", func(ctx context.Context) error { _, err := b.Lifetime(ctx, s.ID()); return err }},
 		{"Open", func(ctx context.Context) error {
@@ -41,7 +54,7 @@ func (t *trial) calls(b leadership.Backend, s leadership.Session, seen leadershi
 		{"Watch", func(ctx context.Context) error { return s.Watch(ctx, t.key, seen) }},
 		{"Resign", func(ctx context.Context) error { return s.Resign(ctx, t.key, farewell()) }},
 		{"Session.Close", s.Close},
-	}
+	}...)
 }
 
 func endedContext(tt T, h Harness) {

@@ -27,7 +27,9 @@ type defect struct {
 
 func isLost(err error) bool { return errors.Is(err, leadership.ErrSessionLost) }
 
-func defects() []defect { return slices.Concat(holdingDefects(), leavingDefects(), transferDefects()) }
+func defects() []defect {
+	return slices.Concat(holdingDefects(), leavingDefects(), transferDefects(), surveyDefects())
+}
 
 // holdingDefects are about who holds, how long, and how one learns of it.
 func holdingDefects() []defect {

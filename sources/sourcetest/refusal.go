@@ -78,7 +78,7 @@ func refusedCalls(tt T, h Harness) {
 		case errors.Is(err, leadership.ErrDenied):
 		case err != nil:
 			t.Errorf("rule 6: %s that the store refuses: %v; want %v", c.name, err, leadership.ErrDenied)
-		case c.name == "Observe", c.name == "Campaign", c.name == "Watch", c.name == "Resign":
+		case c.name == "Observe", c.name == "Campaign", c.name == "Watch", c.name == "Resign", c.name == "Survey", c.name == "Await":
 			t.Errorf("rule 6: %s that the store refuses: nil; want %v", c.name, leadership.ErrDenied)
 		}
 		if c.name != "Session.Close" {
