@@ -83,7 +83,7 @@ type calls struct {
 	ready   []answer
 
 	own     Session // the group's; nil before it was opened, and once it is lost
-	session Session // own, attached: so that it outlives resignations
+	session *lent   // own, attached: so that it outlives resignations
 	open    batch
 	renew   batch
 	resigns bool // a leader has given a key back since the session was opened
@@ -304,10 +304,14 @@ func (c *calls) sendOpen(now time.Duration) {
 
 // opener opens a session and attaches to it.
 type opener struct {
-	backend      Backend
-	ttl          time.Duration
-	own, session Session
+	backend Backend
+	ttl     time.Duration
+	own     Session
+	session *lent
 }
+
+// lent is the session that all members stand with. It is known by its address: what a backend returns may not be comparable.
+type lent struct{ Session }
 
 // open leaves a session that was renewed after it was called. One that is lost is followed by another.
 func (o *opener) open(ctx context.Context) error {
@@ -337,7 +341,7 @@ func (o *opener) attempt(ctx context.Context) (err error) {
 	}
 	session, err := o.backend.Attach(ctx, o.own.ID(), cmp.Or(o.own.TTL(), o.ttl))
 	if err == nil {
-		o.session = session
+		o.session = &lent{session}
 	}
 	return err
 }
@@ -359,14 +363,14 @@ func (c *calls) sendRenew(now time.Duration) {
 }
 
 // check looks whether err says that session is lost.
-func (c *calls) check(session Session, err error) {
+func (c *calls) check(session *lent, err error) {
 	if errors.Is(err, ErrSessionLost) && session != nil && session == c.session {
 		c.lost(session, err)
 	}
 }
 
 // lost tells all members that stand with session that it is lost. Who has no request under way that can be answered so hears of it with its next one.
-func (c *calls) lost(session Session, err error) {
+func (c *calls) lost(session *lent, err error) {
 	c.own, c.session = nil, nil
 	askers := c.renew.askers
 	c.renew.askers = nil
@@ -391,7 +395,7 @@ func (c *calls) sendLifetime(id string, b *batch, now time.Duration) {
 type job struct {
 	post    *post
 	request request
-	session Session
+	session *lent
 	after   *job            // of the same key, which is to return first
 	ctx     context.Context //nolint:containedctx // ends the job when the request is cancelled
 	stop    context.CancelCauseFunc

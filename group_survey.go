@@ -224,7 +224,7 @@ func (s *survey) await() {
 	s.awaiting = cancel
 	c.running.Go(func() {
 		defer cancel()
-		changed, revision, err := s.surveyor.Await(ctx, session, s.desk.keys, since)
+		changed, revision, err := s.surveyor.Await(ctx, session.Session, s.desk.keys, since)
 		over := errors.Is(ctx.Err(), context.DeadlineExceeded)
 		c.tell(func() {
 			s.awaiting, s.rest = nil, s.desk.clock.now().mono+awaitPause
@@ -259,7 +259,7 @@ func (s *survey) heard(changed map[string]uint64, revision uint64) {
 }
 
 // lost ends the watches of who stands with session.
-func (s *survey) lost(session Session, err error) {
+func (s *survey) lost(session *lent, err error) {
 	if s.awaiting != nil {
 		s.awaiting()
 	}

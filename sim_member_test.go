@@ -3,6 +3,7 @@ package leadership
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/leadership-go/leadership/internal/grammar"
@@ -153,7 +154,7 @@ func (m *simMember) step(in input) {
 	if fx.released {
 		m.owed = 0
 	}
-	if m.owed > 0 && m.s.phase != phaseLeaving && m.s.phase != phaseClosed && (m.s.phase != phaseLeading || m.s.draining == nil) {
+	if m.owed > 0 && slices.Contains([]phase{phaseAside, phaseOpening, phaseStanding, phaseClaiming}, m.s.phase) {
 		w.violated("member %d: Resign has not returned, and the member is %v again", m.number, m.s.phase)
 	}
 	if fx.done {
