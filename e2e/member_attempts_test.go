@@ -18,6 +18,7 @@ var errAnswerLost = errors.New("the answer was lost")
 // attemptCounter stands between a member and its store. It counts campaigns and sessions, and may lose the answers of all campaigns.
 type attemptCounter struct {
 	lose     bool
+	polls    bool // nothing tells the member of changes, so that each vote is an attempt
 	attempts atomic.Int64
 
 	mu       sync.Mutex
@@ -55,6 +56,12 @@ func (b countedBackend) Open(ctx context.Context, ttl time.Duration) (leadership
 	defer b.c.mu.Unlock()
 	b.c.sessions = append(b.c.sessions, s.ID())
 	return countedSession{s, b.c}, nil
+}
+
+func (b countedBackend) Traits(cfg leadership.Config) leadership.Traits {
+	t := b.Backend.Traits(cfg)
+	t.Polls = b.c.polls
+	return t
 }
 
 type countedSession struct {

@@ -157,8 +157,8 @@ func lostAttemptsLeakNothing(t *testing.T, s stores.Store) {
 	cfg := newElection(calmTTL)
 	a := enter(t, s.Factory(), cfg, "a")
 	a.await(t, leadership.StatusElectedFirst)
-	recorder := new(attemptCounter)
-	cfg.Election.Frequency = time.Millisecond // each vote is an attempt
+	recorder := &attemptCounter{polls: true}
+	cfg.Election.Frequency = time.Millisecond
 	b := enter(t, leadership.NewClusterFactory(recorder.connect(s)), cfg, "b")
 	eventually(t, func(context.Context) error {
 		if n := recorder.attempts.Load(); n < attempts {
