@@ -315,7 +315,8 @@ func TestGroup(t *testing.T) {
 		synctest.Wait()
 		for _, service := range names(100) {
 			msg := a.last(service, leadership.StatusRelegation)
-			if !errors.Is(msg.Err, leadership.ErrSessionLost) || msg.Time.Sub(began) > 0 {
+			gone := errors.Is(msg.Err, leadership.ErrSessionLost) || errors.Is(msg.Err, leadership.ErrKeyLost) // a read of the key may come first
+			if !gone || msg.Time.Sub(began) > 0 {
 				t.Fatalf("%s relegated after %v for %v", service, msg.Time.Sub(began), msg.Err)
 			}
 		}
@@ -619,10 +620,12 @@ func TestGroupSharesRequests(t *testing.T) {
 				}
 				go func() { _ = g.Members()[i%12].Resign(context.Background()) }()
 			}
-			latest := time.Unix(0, proved.Load()).Add(15*time.Second - 750*time.Millisecond)
 			for _, m := range g.Members() {
-				if m.IsLeader() && m.Term().Deadline().After(latest.Add(time.Millisecond)) {
-					t.Fatalf("a deadline is %v later than the last renewal allows", m.Term().Deadline().Sub(latest))
+				term := m.Term()
+				leads, deadline := term.Valid(), term.Deadline()
+				latest := time.Unix(0, proved.Load()).Add(15*time.Second - 750*time.Millisecond) // asked for after the deadline, which may be extended just now
+				if leads && deadline.After(latest.Add(time.Millisecond)) {
+					t.Errorf("a deadline is %v later than the last renewal allows", deadline.Sub(latest))
 				}
 			}
 		}

@@ -523,18 +523,23 @@ func TestStrategyAtAClaim(t *testing.T) {
 		a, b := stand(t, store, ranked("a", 0, 0), other("a"), h().over), stand(t, store, ranked("b", 0, 0), other("b"), h().over)
 		_ = foreign.Close(t.Context())
 		time.Sleep(100 * time.Millisecond)
-		onlyLeads(t, "both have given the key on once", a, b)
-		if n := count.Load(); n != 2 {
-			t.Errorf("the key was given on %d times", n)
+		leader, waiter := a, b
+		if b.IsLeader() { // who was given the key looked before a stood again, and found nobody better
+			leader, waiter = b, a
+		}
+		onlyLeads(t, "each has given the key on once at most", leader, waiter)
+		given := count.Load()
+		if given < 1 || given > 2 {
+			t.Errorf("the key was given on %d times", given)
 		}
 		time.Sleep(20 * time.Minute)
-		onlyLeads(t, "and it stays there", a, b)
+		onlyLeads(t, "and it stays there", leader, waiter)
 		// Two TTLs later each may do so again.
-		if err := a.Resign(t.Context()); err != nil {
+		if err := leader.Resign(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		onlyLeads(t, "a has resigned, and nobody else stands", b, a)
-		if n := count.Load(); n != 3 {
+		onlyLeads(t, "the leader has resigned, and nobody else stands", waiter, leader)
+		if n := count.Load(); n != given+1 {
 			t.Errorf("the key was given on %d times", n)
 		}
 		time.Sleep(20 * time.Minute)
@@ -543,7 +548,7 @@ func TestStrategyAtAClaim(t *testing.T) {
 		if a.IsLeader() == b.IsLeader() {
 			t.Errorf("a leads %v, b %v", a.IsLeader(), b.IsLeader())
 		}
-		if n := count.Load(); n > 6 {
+		if n := count.Load(); n > given+4 {
 			t.Errorf("the key was given on %d times", n)
 		}
 	})
@@ -678,7 +683,7 @@ func TestPreempt(t *testing.T) {
 		h := new(hurdle)
 		low := rank(t, store, "low", 1)
 		other := rank(t, store, "other", 1, h.over)
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour + 5*time.Second) // in between two looks
 		if n := h.calls.Load(); n != 0 {
 			t.Errorf("asked %d times", n)
 		}
