@@ -148,9 +148,10 @@ var fatal = map[string]struct {
 	}},
 	"a Subject while one observer does not return": {"stopped", func() {
 		s := ro.NewPublishSubject[int]()
-		s.Subscribe(ro.OnNext(func(int) { select {} }))
+		called := make(chan struct{})
+		s.Subscribe(ro.OnNext(func(int) { close(called); select {} }))
 		go s.Next(1)
-		time.Sleep(10 * time.Millisecond)
+		<-called
 		s.Next(2)
 	}},
 	"Unsubscribe behind GroupBy and MergeAll, from the observer": {"stopped", func() {
@@ -181,7 +182,7 @@ var fatal = map[string]struct {
 		ro.Delay[int](time.Millisecond)(s).Subscribe(ro.OnNext(func(int) { select {} }))
 		s.Next(1)
 		s.Next(2)
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // the process is to stop by itself: ro's own timer has to run
 		s.Next(3)
 	}},
 	"a panic in Future": {"panic: oh", func() {

@@ -13,6 +13,7 @@ import (
 	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/internal/fault"
 	"github.com/leadership-go/leadership/e2e/internal/figures"
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 	"github.com/leadership-go/leadership/e2e/internal/probe"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
@@ -157,7 +158,7 @@ func halfOpenOnce(
 	if err := recorder.AwaitRenewal(ctx, first.Vote.SessionID, time.Now()); err != nil {
 		return run, fmt.Errorf("leader does not renew: %w", err)
 	}
-	if err := sleep(ctx, rand.N(ttl*7/15)); err != nil {
+	if err := pause.For(ctx, rand.N(ttl*7/15)); err != nil {
 		return run, err
 	}
 	term := old.Term()
@@ -194,15 +195,4 @@ func halfOpenOnce(
 		return run, fmt.Errorf("the successor's token %d is not above %d", next.Term, first.Term)
 	}
 	return run, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

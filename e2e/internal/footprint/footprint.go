@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
 
@@ -86,7 +87,7 @@ type use struct {
 
 // settle waits until nothing new comes, and looks.
 func settle(ctx context.Context, wait time.Duration) (use, error) {
-	if err := sleep(ctx, wait); err != nil {
+	if err := pause.For(ctx, wait); err != nil {
 		return use{}, err
 	}
 	runtime.GC()
@@ -100,16 +101,4 @@ func settle(ctx context.Context, wait time.Duration) (use, error) {
 func (u use) since(before use, n int) Footprint {
 	bytes := float64(u.heap) + float64(u.stacks) - float64(before.heap) - float64(before.stacks)
 	return Footprint{bytes / float64(n), float64(u.goroutines-before.goroutines) / float64(n)}
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leadership-go/leadership"
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
 
@@ -80,7 +81,7 @@ func (g *group) add(ctx context.Context, n int) error {
 		if sessions, err = g.store.Sessions(ctx); err == nil && len(sessions) >= want {
 			return nil
 		}
-		if sleep(ctx, asks) != nil {
+		if pause.For(ctx, asks) != nil {
 			return fmt.Errorf("footprint: %d sessions at the store, want %d: %w", len(sessions), want, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/figures"
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
 
@@ -89,7 +90,7 @@ func (c Crash) one(ctx context.Context, store stores.Store, election string, pha
 		return 0, err
 	}
 	defer func() { _ = successor.Close() }() // how it leaves is not measured
-	if err := sleep(ctx, cmp.Or(c.Wait, waiting)+phase); err != nil {
+	if err := pause.For(ctx, cmp.Or(c.Wait, waiting)+phase); err != nil {
 		return 0, err
 	}
 	select {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/figures"
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
 
@@ -57,7 +58,7 @@ func Resignations(ctx context.Context, store stores.Store, kinds []string, o Opt
 	took = make(map[string]figures.Durations)
 	last := time.Now()
 	for round := range o.Rounds {
-		if err := sleep(ctx, time.Until(last.Add(contender.StandAgain+settle))); err != nil { // all wait again
+		if err := pause.For(ctx, time.Until(last.Add(contender.StandAgain+settle))); err != nil { // all wait again
 			return nil, 0, err
 		}
 		for e := range pairs {
@@ -71,7 +72,7 @@ func Resignations(ctx context.Context, store stores.Store, kinds []string, o Opt
 				if confirmed != nil {
 					unconfirmed++
 				}
-				if err := sleep(ctx, apart); err != nil {
+				if err := pause.For(ctx, apart); err != nil {
 					return nil, 0, err
 				}
 			}
@@ -154,17 +155,5 @@ func (p *pair) next(ctx context.Context, candidate int) (time.Time, error) {
 func (p *pair) close() {
 	for i := range p.candidates {
 		_ = p.candidates[(p.leader+1+i)%len(p.candidates)].Close()
-	}
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/figures"
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
 
@@ -52,7 +53,7 @@ func Rolling(ctx context.Context, store stores.Store, restarts int) (gaps figure
 		}
 	}
 	for range restarts {
-		if err := sleep(ctx, settle); err != nil {
+		if err := pause.For(ctx, settle); err != nil {
 			return nil, err
 		}
 		old := leader

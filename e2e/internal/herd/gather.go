@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/leadership-go/leadership/e2e/internal/contender"
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 	"github.com/leadership-go/leadership/e2e/internal/traffic"
 )
@@ -53,7 +54,7 @@ func (h *herd) gather(ctx context.Context, store stores.Store, election string, 
 	defer cancel()
 	for i := range h.waiters {
 		for h.counters[1+i].Sent().Of(traffic.Request.Watches) == 0 {
-			if err := sleep(ctx, window/10); err != nil {
+			if err := pause.For(ctx, window/10); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,8 @@ package herd
 import (
 	"context"
 	"time"
+
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 )
 
 const (
@@ -45,7 +47,7 @@ func (h *herd) handOver(ctx context.Context) (Handover, error) {
 func (h *herd) settle(ctx context.Context) ([]count, error) {
 	last, most := h.counts(), h.waiters/share
 	for start := time.Now(); time.Since(start) < settlesWithin; {
-		if err := sleep(ctx, window); err != nil {
+		if err := pause.For(ctx, window); err != nil {
 			return nil, err
 		}
 		now := h.counts()

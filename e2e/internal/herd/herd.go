@@ -11,6 +11,7 @@ import (
 
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/figures"
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 )
 
@@ -88,13 +89,13 @@ func Measure(ctx context.Context, store stores.Store, kinds []string, o Options)
 			}
 		}
 	}
-	if err := sleep(ctx, o.Gathered); err != nil {
+	if err := pause.For(ctx, o.Gathered); err != nil {
 		return nil, err
 	}
 	for round := range o.Handovers {
 		for i := range herds {
 			h := herds[(i+round)%len(herds)] // nobody is always the first
-			if err := sleep(ctx, time.Until(h.quiet.Add(o.Rest))); err != nil {
+			if err := pause.For(ctx, time.Until(h.quiet.Add(o.Rest))); err != nil {
 				return nil, err
 			}
 			one, err := h.handOver(ctx)
@@ -119,18 +120,6 @@ const within = 30 * time.Second
 // Away is how long one of ours that resigned stays away: what it asks when it stands again is no part of the handover. The other libraries' candidates are away
 // for [contender.StandAgain].
 const Away = 3 * time.Second
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
 
 // options are those of one candidate.
 func (h *herd) options(store stores.Store, election string, number int, ttl time.Duration) contender.Options {

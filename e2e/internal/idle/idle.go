@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leadership-go/leadership/e2e/internal/contender"
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 	"github.com/leadership-go/leadership/e2e/internal/traffic"
 )
@@ -98,14 +99,14 @@ func measure(ctx context.Context, store stores.Store, kind, election string, o O
 		return p, err
 	}
 	defer func() { _ = second.Close() }()
-	if err := sleep(ctx, settles); err != nil {
+	if err := pause.For(ctx, settles); err != nil {
 		return p, err
 	}
 	before, began := [2]traffic.Requests{leader.Sent(), candidate.Sent()}, time.Now()
 	if before[1].Of(traffic.Request.Watches) == 0 {
 		return p, errors.New("idle: the candidate does not wait")
 	}
-	if err := sleep(ctx, o.For); err != nil {
+	if err := pause.For(ctx, o.For); err != nil {
 		return p, err
 	}
 	took := time.Since(began)
@@ -115,16 +116,4 @@ func measure(ctx context.Context, store stores.Store, kind, election string, o O
 		return p, errElected
 	}
 	return p, nil
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
