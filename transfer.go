@@ -7,6 +7,7 @@ import (
 )
 
 // TransferTo resigns in favour of the instance serviceID: it is given the key before all who wait longer. Everything else is as with [Member.Resign].
+// An instance that has a strategy goes by that, as whenever it comes to hold the key: where another candidate is to lead before it, it gives the key on to that one at once.
 //
 // It returns nil once the store says that the instance holds the key, which is right before it leads. It returns [ErrNotLeader] where this member does not lead, and
 // [ErrNoCandidate] where no such instance stands, or somebody else's client stands before it, which can't be passed over: then the member leads on. Of several

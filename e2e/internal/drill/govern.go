@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/leadership-go/leadership"
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/fault"
 )
@@ -135,8 +137,11 @@ func (e *election) have(ctx context.Context, s *seat, c Command) error {
 	return errors.Join(s.proc.tell(c, -1), e.answered(ctx, s))
 }
 
-// haveTransferred has it transfer to the candidate in another seat. heir is that one's life if nothing keeps it from leading, otherwise -1.
+// haveTransferred has it transfer to the candidate in another seat. heir is that one's life if nothing but the strategy keeps it from leading, otherwise -1.
 func (e *election) haveTransferred(ctx context.Context, s, to *seat, heir int) error {
+	if e.outranked(to) {
+		heir = -1 // gives the key on
+	}
 	return errors.Join(s.proc.tell(Command{Verb: Transfer, To: e.idOf(to)}, heir), e.answered(ctx, s))
 }
 
@@ -156,4 +161,12 @@ func (e *election) lull(ctx context.Context) error {
 		return nil
 	}
 	return sleep(ctx, e.between(1.05, 1.4))
+}
+
+// outranked reports whether another candidate is to lead before the one in that seat, by the election's strategy.
+func (e *election) outranked(s *seat) bool {
+	candidate := func(of *seat) leadership.Candidate { return leadership.Candidate{ServiceID: e.idOf(of)} }
+	return e.strategy == leadership.StrategyRandom && slices.ContainsFunc(e.seats, func(other *seat) bool {
+		return leadership.ByChance(e.key(), candidate(other), candidate(s)) > 0
+	})
 }
