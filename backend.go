@@ -98,7 +98,7 @@ type Session interface {
 	Resign(ctx context.Context, key string, vote []byte) error
 	// Transfer gives key back as Resign does, and to heir: the session that heir names holds key next, and nobody in between. heir is the vote
 	// that it stands with. Where heir does not stand for key, or its turn can't be brought forward, [ErrNoCandidate] says so, and the session holds key as before. Only
-	// a session that holds key may transfer it. A store that keeps no line gives key to any live session that heir names.
+	// a session that holds key may transfer it, and a transfer that the store carries out late MUST NOT end another holding than the one at the time of the call. A store that keeps no line gives key to any live session that heir names.
 	Transfer(ctx context.Context, key string, vote []byte, heir Vote) error
 	// Close resigns nothing. It ends the session at the store, so that everything still held under it is freed;
 	// an attached session is left alone. Closing a session that the store no longer knows is no error.

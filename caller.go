@@ -20,7 +20,6 @@ type caller struct {
 	mu        sync.Mutex
 	session   Session         // the open one
 	campaigns *sync.WaitGroup // for a key, of that session
-	yielded   *instant        // when the key was given on the last time, instead of led with; nil: never
 }
 
 // errSuperseded is the cause given to a call that the loop waits for no more.

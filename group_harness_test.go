@@ -85,9 +85,12 @@ func names(n int) []string {
 // assemble has instance id stand for n services.
 func assemble(t *testing.T, store *memory.Store, id string, n int, change ...func(*leadership.ClusterFactory, *leadership.Config)) *crowd {
 	t.Helper()
-	c := &crowd{link: store.Backend(), heard: make(map[string][]leadership.ElectionMessage)}
+	c := &crowd{heard: make(map[string][]leadership.ElectionMessage)}
 	cfg := leadership.Config{ServiceID: id}
-	f := leadership.NewClusterFactory(func(leadership.Config) (leadership.Backend, error) { return c.link, nil })
+	f := leadership.NewClusterFactory(func(cfg leadership.Config) (leadership.Backend, error) {
+		c.link = store.BackendFor(cfg.Profile)
+		return c.link, nil
+	})
 	f.Wrap(func(_ leadership.Config, b leadership.Backend) leadership.Backend {
 		c.tally = &tally{Backend: b}
 		return c.tally

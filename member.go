@@ -25,7 +25,8 @@ type Member struct {
 	values    context.Context //nolint:containedctx // carries the values of Build's context, without its end
 	feed      *feed[ElectionMessage]
 
-	term atomic.Pointer[term] // the last one, over or not; nil before the first
+	term   atomic.Pointer[term] // the last one, over or not; nil before the first
+	yields yielding
 
 	inputs  chan input // replies of requests
 	resigns chan resignation

@@ -104,6 +104,11 @@ func (h *hurdle) Open(ctx context.Context, ttl time.Duration) (leadership.Sessio
 	return hurdleSession{s, h}, err
 }
 
+func (h *hurdle) Attach(ctx context.Context, id string, ttl time.Duration) (leadership.Session, error) {
+	s, err := h.Backend.Attach(ctx, id, ttl)
+	return hurdleSession{s, h}, err
+}
+
 func (h *hurdle) Candidates(ctx context.Context, key string) ([]leadership.Candidate, error) {
 	h.calls.Add(1)
 	if h.candidates != nil {

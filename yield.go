@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -26,10 +27,21 @@ func (s state) doubted() []string {
 // campaign stands for the key. Where the key turns out to be the session's own, and another candidate is to lead by the strategy, it gives the key to that one, stands again,
 // and reports what the key shows then. What goes wrong before anything was given leaves the key where it is.
 //
-// Where it is not known whether the key was given, that may still happen, however late: the session is ended, so that nobody ever believes with it.
+// Where it is not known whether the key was given, that may still happen, however late, so that nobody may ever believe with this holding. An own session is ended. One that was
+// given, or that others stand with, too, lives on: it gives the key back first, which leaves nothing that could still be given.
 func (c *caller) campaign(ctx context.Context, r request, session Session) reply {
 	out := c.stand(ctx, session)
-	if out.err != nil || out.seen.Holder.Session != session.ID() || !c.mayYield(r) {
+	if out.err != nil || out.seen.Holder.Session != session.ID() {
+		return out
+	}
+	yields := &c.member.yields
+	if yields.doubts(out.seen.Holder.Token) {
+		if err := session.Resign(ctx, c.member.key, nil); err != nil {
+			return reply{err: fmt.Errorf("leadership: a key that may have been given on: %w", err)}
+		}
+		return c.stand(ctx, session)
+	}
+	if c.member.strategy == nil || !yields.may(c.member.clock.now(), 2*c.member.rules.ttl) {
 		return out
 	}
 	heir, sign, err := c.successor(ctx, r, session, out.seen)
@@ -40,21 +52,27 @@ func (c *caller) campaign(ctx context.Context, r request, session Session) reply
 	if heir == (Vote{}) {
 		return out
 	}
-	began := c.yields()
+	began := c.member.clock.now()
+	yields.begin(began)
 	bounded, done := third(ctx)
 	err = session.Transfer(bounded, c.member.key, sign, heir)
 	done()
 	switch {
 	case err == nil:
 		c.member.log.write("Gave the key on", slog.String(attrHolder, heir.SessionID))
-		makeWay(ctx, min(4*(c.member.clock.now().mono-began), mostWay)) // who stands again takes its sign back, which the heir is about to read
+		makeWay(ctx, min(4*(c.member.clock.now().mono-began.mono), mostWay)) // who stands again takes its sign back, which the heir is about to read
 		return c.stand(ctx, session)
 	case errors.Is(err, ErrNoCandidate):
 		c.member.log.write("Failed to give the key on", slog.Any(attrError, err))
 		return c.stand(ctx, session)
 	}
+	err = fmt.Errorf("nobody knows whether the key was given to %s: %w", heir.ServiceID, err)
+	if r.given {
+		yields.doubt(out.seen.Holder.Token)
+		return reply{err: fmt.Errorf("leadership: %w", err)}
+	}
 	c.discard(session, r.limit) //nolint:contextcheck // the session has to end whatever became of the request
-	return reply{err: fmt.Errorf("leadership: %w: nobody knows whether the key was given to %s: %w", ErrSessionLost, heir.ServiceID, err)}
+	return reply{err: fmt.Errorf("leadership: %w: %w", ErrSessionLost, err)}
 }
 
 // stand stands for the key and reads it.
@@ -63,23 +81,39 @@ func (c *caller) stand(ctx context.Context, session Session) reply {
 	return reply{seen: seen, err: err}
 }
 
-// mayYield reports whether the member may give the key on when it comes to hold it: once in two TTLs, lest members that go by different strategies pass it round; and not
-// with a session that was given, which could not be ended.
-func (c *caller) mayYield(r request) bool {
-	if c.member.strategy == nil || r.given {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.yielded == nil || c.member.clock.now().outlasted(c.yielded.after(2*c.member.rules.ttl))
+// yielding is what a member remembers of the holdings that it gave on at a claim.
+type yielding struct {
+	mu       sync.Mutex
+	last     *instant // when it did so the last time; nil: never
+	doubtful uint64   // the token of a holding of which nobody knows whether it was given on; 0: there is none
 }
 
-// yields notes that the key is about to be given on.
-func (c *caller) yields() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.yielded = new(c.member.clock.now())
-	return c.yielded.mono
+// may reports whether the member may give the key on: once in that time, lest members that go by different strategies pass it round.
+func (y *yielding) may(now instant, once time.Duration) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.last == nil || now.outlasted(y.last.after(once))
+}
+
+// begin notes that the key is about to be given on.
+func (y *yielding) begin(now instant) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.last = &now
+}
+
+// doubt notes that the holding with that token may have been given on.
+func (y *yielding) doubt(token uint64) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.doubtful = token
+}
+
+// doubts reports whether that holding may have been given on.
+func (y *yielding) doubts(token uint64) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.doubtful != 0 && y.doubtful == token
 }
 
 // third bounds what may not cost more than a third of the time that is left.
