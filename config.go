@@ -33,6 +33,8 @@ type Config struct {
 	Election ElectionConfig `mapstructure:"election"`
 	// Lead sets how work is led for: see [Member.Lead].
 	Lead LeadConfig `mapstructure:"lead"`
+	// Shards sets how shards move: see [ClusterFactory.Shards].
+	Shards ShardsConfig `mapstructure:"shards"`
 	// Health sets how often the probe is asked that [ClusterFactory.Health] sets.
 	Health HealthConfig `mapstructure:"health"`
 }
@@ -102,6 +104,12 @@ type LeadConfig struct {
 	OnFailure FailurePolicy `mapstructure:"onFailure"`
 }
 
+// ShardsConfig sets how shards move from one member to another: see [ClusterFactory.Shards].
+type ShardsConfig struct {
+	// Pace is the least time between two shards that a leader gives up for a member that has come. Default 100 ms.
+	Pace time.Duration `mapstructure:"pace"`
+}
+
 // HealthConfig sets how a member finds out whether it is fit to lead: see [ClusterFactory.Health].
 type HealthConfig struct {
 	// Interval is how often the probe is asked. Default TTL/3.
@@ -143,6 +151,7 @@ const (
 	defaultFrequency        = 10 * time.Second
 	defaultRise             = 1
 	defaultFall             = 3
+	defaultPace             = 100 * time.Millisecond
 )
 
 const (
@@ -187,6 +196,7 @@ func (c Config) withDefaults() Config {
 	c.Lead.Margin = cmp.Or(c.Lead.Margin, min(c.Session.TTL/10, c.Session.attempt()))
 	c.Lead.Drain = cmp.Or(c.Lead.Drain, c.Session.TTL/3)
 	c.Lead.OnFailure = cmp.Or(c.Lead.OnFailure, FailureResign)
+	c.Shards.Pace = cmp.Or(c.Shards.Pace, defaultPace)
 	c.Health.Interval = cmp.Or(c.Health.Interval, max(c.Session.TTL/3, minPeriod))
 	c.Health.Timeout = cmp.Or(c.Health.Timeout, c.Health.Interval)
 	c.Health.Rise = cmp.Or(c.Health.Rise, defaultRise)
@@ -283,6 +293,7 @@ func (c Config) validateTimes() error {
 		{"election.takeoverDelay", c.Election.TakeoverDelay, 0},
 		{"election.preempt", c.Election.Preempt, leastPreempt},
 		{"lead.drain", c.Lead.Drain, 0},
+		{"shards.pace", c.Shards.Pace, 0},
 		{"health.interval", c.Health.Interval, minPeriod},
 		{"health.timeout", c.Health.Timeout, minPeriod},
 	} {

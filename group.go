@@ -16,6 +16,7 @@ type Group struct {
 	config   *Config
 	backend  Backend
 	strategy Strategy // nil: the store's own order
+	alike    bool     // whoever stands for one of the services stands for all of them
 	clock    *clock
 	log      *journal
 	values   context.Context //nolint:containedctx // carries the values of Group's context, without its end
@@ -52,6 +53,11 @@ type GroupMessage struct {
 //
 // Resign, StandDown, TransferTo and Close of one member are about its election alone. Its Close gives up its key and completes its stream; the session lives on for the others.
 func (f *ClusterFactory) Group(ctx context.Context, services ...string) (*Group, error) {
+	return f.group(ctx, services, false)
+}
+
+// group makes a group. alike says that whoever stands for one of the services stands for all of them.
+func (f *ClusterFactory) group(ctx context.Context, services []string, alike bool) (*Group, error) {
 	if f.attach {
 		return nil, InvalidConfig("session id", strconv.Quote(f.sessionID), "must not be given to a group, which makes its session itself")
 	}
@@ -66,7 +72,7 @@ func (f *ClusterFactory) Group(ctx context.Context, services ...string) (*Group,
 	f.warn(ctx, cfg, traits)
 	values := context.WithoutCancel(ctx)
 	g := &Group{
-		config: &cfg, backend: backend, strategy: f.chosen(cfg), clock: newClock(), values: values,
+		config: &cfg, backend: backend, strategy: f.chosen(cfg), clock: newClock(), values: values, alike: alike,
 		posts:   make(map[string]*post, len(services)),
 		feed:    newFeed(mailboxSize+32*len(services), replaceableInGroup),
 		news:    news{signal: make(chan struct{}, 1)},

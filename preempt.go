@@ -13,26 +13,28 @@ type rival struct {
 	token uint64        // of the term in which it was
 }
 
-// look reads who stands, and returns whom the member is to make way for: who has been better for election.preempt; the zero Vote for nobody. What fails is tried again at the next look.
-func (r *rival) look(ctx context.Context, m *Member) Vote {
+// look reads who stands, and returns whom the member is to make way for: who has been better for election.preempt; the zero Vote for nobody. What fails, which answered tells, is tried again at the
+// next look.
+func (r *rival) look(ctx context.Context, m *Member) (heir Vote, answered bool) {
 	t := m.term.Load()
 	if t == nil || !t.valid() || t.work.Err() != nil { // does not lead, or is about to resign
 		r.vote = Vote{}
-		return Vote{}
+		return Vote{}, true
 	}
 	began := m.clock.now().mono
 	best, err := m.lookForBetter(ctx, t.session)
 	switch {
 	case err != nil:
 		m.log.write("Failed to look for a better candidate", slog.Any(attrError, err))
+		return Vote{}, false
 	case best != r.vote, t.token != r.token:
 		r.vote, r.since, r.token = best, m.clock.now().mono, t.token
 	case best != (Vote{}) && began-r.since >= m.config.Election.Preempt && t.work.Err() == nil:
 		m.log.write("Makes way", slog.String(attrHolder, best.SessionID), slog.Uint64(attrTerm, t.token))
 		r.vote = Vote{}
-		return best
+		return best, true
 	}
-	return Vote{}
+	return Vote{}, true
 }
 
 // preempts reports whether the member makes way for better candidates.
@@ -42,22 +44,10 @@ func (m *Member) preempts() bool { return m.strategy != nil && m.config.Election
 func (m *Member) watchBetter(ctx context.Context) {
 	var better rival
 	every(ctx, m.config.Election.looks(), func() {
-		if heir := better.look(ctx, m); heir != (Vote{}) {
+		if heir, _ := better.look(ctx, m); heir != (Vote{}) {
 			select {
 			case m.inputs <- input{kind: inResign, heir: heir}:
 			case <-ctx.Done():
-			}
-		}
-	})
-}
-
-// watchBetter does that for all members, one after the other.
-func (d *desk) watchBetter(ctx context.Context) {
-	rivals := make([]rival, len(d.members))
-	every(ctx, d.config.Election.looks(), func() {
-		for i, m := range d.members {
-			if heir := rivals[i].look(ctx, m); heir != (Vote{}) {
-				d.calls.tell(func() { m.post.take(input{kind: inResign, heir: heir}) })
 			}
 		}
 	})

@@ -68,7 +68,11 @@ func lot(key string, c Candidate) uint64 {
 	text := binary.AppendUvarint(nil, uint64(len(key))) // lest the two run into each other
 	text = append(append(text, key...), c.ServiceID...)
 	_, _ = digest.Write(text) // never fails
-	h := digest.Sum64()
+	return mixed(digest.Sum64())
+}
+
+// mixed is h after MurmurHash3's finalizer.
+func mixed(h uint64) uint64 {
 	h = (h ^ h>>33) * 0xff51afd7ed558ccd
 	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
 	return h ^ h>>33

@@ -1,0 +1,71 @@
+package leadership
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// watchBetter has all members look, one after the other, again and again. Shards make way at their pace.
+func (d *desk) watchBetter(ctx context.Context) {
+	rivals := make([]rival, len(d.members))
+	var alike lookout
+	every(ctx, d.config.Election.looks(), func() {
+		if d.alike && !alike.due(ctx, d) {
+			return
+		}
+		alike.pending = false
+		for i, m := range d.members {
+			heir, answered := rivals[i].look(ctx, m)
+			if !answered || ctx.Err() != nil { // the others would fail as slowly
+				alike.pending = true
+				return
+			}
+			alike.pending = alike.pending || heir != (Vote{}) || rivals[i].vote != (Vote{})
+			if heir == (Vote{}) {
+				continue
+			}
+			d.calls.tell(func() { m.post.take(input{kind: inResign, heir: heir}) })
+			if d.alike {
+				rest(ctx, d.config.Shards.Pace)
+			}
+		}
+	})
+}
+
+// mostSkips is how many looks at all members are left out, at most, where one tells of all.
+const mostSkips = 9
+
+// lookout says when it is worth while to look at all members, where whoever stands for one key stands for all: once those who stand have changed, until nobody
+// has to make way any more; and now and then, for those who stood late for some.
+type lookout struct {
+	sessions string // of who stood for one key
+	pending  bool   // somebody was found who is to lead instead
+	skipped  int
+}
+
+// due asks who stands for one of the keys that a member leads.
+func (l *lookout) due(ctx context.Context, d *desk) bool {
+	i := slices.IndexFunc(d.members, (*Member).IsLeader)
+	if i < 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.config.Session.attempt())
+	defer cancel()
+	candidates, err := d.backend.Candidates(ctx, d.members[i].key)
+	if err != nil {
+		return false
+	}
+	var ids []string
+	for _, c := range candidates {
+		ids = append(ids, c.Session)
+	}
+	slices.Sort(ids)
+	sessions := strings.Join(ids, " ")
+	if sessions == l.sessions && !l.pending && l.skipped < mostSkips {
+		l.skipped++
+		return false
+	}
+	l.sessions, l.skipped = sessions, 0
+	return true
+}
