@@ -200,6 +200,7 @@ func TestTheDefaultsAreTheDocumentedOnes(t *testing.T) {
 		Session:     SessionConfig{TTL: 15 * time.Second, Refresh: 7 * time.Second, Drift: 750 * time.Millisecond},
 		Election:    ElectionConfig{Frequency: 10 * time.Second, Strategy: StrategyArrival, EnvelopeTemplate: "services/%s/leader"},
 		Lead:        LeadConfig{Margin: 1500 * time.Millisecond, Drain: 5 * time.Second, OnFailure: FailureResign},
+		Shards:      ShardsConfig{Pace: 100 * time.Millisecond},
 		Health:      HealthConfig{Interval: 5 * time.Second, Timeout: 5 * time.Second, Rise: 1, Fall: 3},
 	}
 	got := Config{}.withDefaults()

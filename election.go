@@ -81,6 +81,7 @@ type state struct {
 	busy      bool    // work of a term runs
 	draining  error   // why the term ends once no work runs any more; nil: it does not
 	heir      Vote    // who is to lead after the term; the zero Vote: whoever waits
+	again     bool    // it stands again at once after the resignation that waits for work
 	drainedBy instant // by then the work has returned, or is waited for no longer
 	overrun   bool    // it was waited for in vain
 
@@ -147,7 +148,7 @@ func (s *state) take(r *rules, in input) effects {
 	case inReply:
 		m.reply(in.reply)
 	case inResign:
-		m.resign(in.heir)
+		m.resign(in.heir, in.again)
 	case inClose:
 		m.close()
 	case inFailed:
@@ -368,7 +369,7 @@ func (m *machine) believe() {
 	if !m.proven() || m.now.reached(m.renewed.after(m.lease)) {
 		return
 	}
-	m.phase, m.expiry, m.lastErr, m.heir = phaseLeading, m.renewed.after(m.lease), nil, Vote{}
+	m.phase, m.expiry, m.lastErr, m.heir, m.again = phaseLeading, m.renewed.after(m.lease), nil, Vote{}, false
 	m.nextVote = m.now.after(m.frequency)
 	m.fx.term = termStart
 	m.send(
@@ -435,10 +436,11 @@ func (m *machine) leave() {
 	m.abandon = m.now.after(max(2*(m.lease+m.drift), m.keep))
 }
 
-// resign gives up the term. The member stands again after a vote period, behind whoever waits now.
-func (m *machine) resign(heir Vote) {
+// resign gives up the term. The member stands again after a vote period, behind whoever waits now, or at once: who makes way stays a candidate for what comes next.
+func (m *machine) resign(heir Vote, again bool) {
 	switch m.phase {
 	case phaseLeading:
+		m.again = again
 		if heir != (Vote{}) { // a resignation while work returns does not take it back
 			m.heir = heir
 		}

@@ -32,7 +32,7 @@ func (m *machine) drained() {
 		return
 	}
 	cause := m.draining
-	if errors.Is(cause, ErrResigned) { // stand again behind whoever waits now
+	if errors.Is(cause, ErrResigned) && !m.again { // stand again behind whoever waits now
 		m.notBefore[opCampaign] = m.now.after(m.frequency)
 	}
 	m.lose(cause)

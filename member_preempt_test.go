@@ -73,6 +73,18 @@ func TestPreempt(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		onlyLeads(t, "it has stood for longer", high, low, middle)
 	})
+	bubble(t, "who made way stands again at once, so that it is there when the other one goes", func(t *testing.T, store *memory.Store) {
+		low, high := rank(t, store, "low", 1), rank(t, store, "high", 3)
+		for !high.IsLeader() {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(50 * time.Millisecond)
+		if got := holders(t, store); got != "high low" {
+			t.Errorf("stand: %s", got)
+		}
+		_ = high.Close()
+		onlyLeads(t, "high has closed", low, high)
+	})
 	bubble(t, "work returns first", func(t *testing.T, store *memory.Store) {
 		low := rank(t, store, "low", 1)
 		returned := make(chan time.Time, 1)

@@ -46,7 +46,7 @@ func (m *Member) watchBetter(ctx context.Context) {
 	every(ctx, m.config.Election.looks(), func() {
 		if heir, _ := better.look(ctx, m); heir != (Vote{}) {
 			select {
-			case m.inputs <- input{kind: inResign, heir: heir}:
+			case m.inputs <- input{kind: inResign, heir: heir, again: true}:
 			case <-ctx.Done():
 			}
 		}

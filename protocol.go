@@ -71,6 +71,7 @@ type input struct {
 	err   error         // inFailed: of the work; inHealth: why it is sick, nil when it is well
 	wait  time.Duration // inStandDown: for how long
 	heir  Vote          // inResign: who is to lead next
+	again bool          // inResign: the member stands again at once
 	keep  bool          // inFailed: lead on
 }
 

@@ -185,6 +185,19 @@ func TestShards(t *testing.T) {
 			t.Errorf("moved later: %q", begins)
 		}
 	})
+	bubble(t, "who has just made way is there when the other one leaves again", func(t *testing.T, store *memory.Store) {
+		m := new(movements)
+		a := m.join(t, store, "web-1", n)
+		b := m.join(t, store, "web-2", n)
+		for len(a.Owned())+len(b.Owned()) < n || len(b.Owned()) < n/4 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		parted(t, "alone again", a)
+	})
 	bubble(t, "the shards of one that crashed are led by those that are to lead them, and by nobody in between", func(t *testing.T, store *memory.Store) {
 		m := new(movements)
 		a, b, c := m.join(t, store, "web-1", n), m.join(t, store, "web-2", n), m.join(t, store, "web-3", n)

@@ -187,7 +187,7 @@ func (w *world) strikeOnce(f fault, m *simMember) {
 		w.giveUp(m, input{kind: inResign})
 	case faultTransfer:
 		if heir := w.members[int(f.extent*float64(len(w.members)))].session; heir != nil {
-			w.giveUp(m, input{kind: inResign, heir: Vote{SessionID: heir.id}})
+			w.giveUp(m, input{kind: inResign, heir: Vote{SessionID: heir.id}, again: f.lasts%2 == 0})
 		}
 	case faultStandDown:
 		w.giveUp(m, input{kind: inStandDown, wait: f.lasts})

@@ -75,6 +75,11 @@ func TestPrograms(t *testing.T) {
 			stdout: `--- etcd is up, at 127\.0\.0\.1:\d+\nnode-1 leads\n` +
 				`(restart +\d+ of node-[123]: node-[123] leads \S+ after its work was done\n){10}10 restarts [^\n]+\n`,
 		},
+		{
+			program: "shards",
+			stdout: `--- etcd is up, at 127\.0\.0\.1:\d+\n(--- [^\n]+\n\d+ shards moved, [^\n]+\n){4}` +
+				`(shard [ \d]\d  [.123]+\n){12}( +\^ [^\n]+\n){4}12 shards, [^\n]+\n`,
+		},
 		{program: "fencing", stdout: `(?:[^\n]+\n){3}node-1 goes on, and writes: refused: [^\n]+\nthe job is done by node-2\n`},
 		{
 			program: "consul",
