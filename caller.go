@@ -65,10 +65,7 @@ func (c *caller) start(r request) {
 		if r.op == opCampaign {
 			campaigns.Done()
 		}
-		select {
-		case c.member.inputs <- input{kind: inReply, reply: out}:
-		case <-c.ctx.Done():
-		}
+		c.member.becomes(input{kind: inReply, reply: out})
 	})
 }
 

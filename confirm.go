@@ -38,13 +38,4 @@ func (m *Member) Confirm(ctx context.Context) error {
 }
 
 // doubted has the loop read the key.
-func (m *Member) doubted() {
-	if m.post != nil {
-		m.post.tell(newsDoubt)
-		return
-	}
-	select {
-	case m.doubts <- struct{}{}:
-	default:
-	}
-}
+func (m *Member) doubted() { m.becomes(input{kind: inDoubt}) }

@@ -126,16 +126,9 @@ func (f *ClusterFactory) Build(ctx context.Context) (*Member, error) {
 		log:       log,
 		values:    values,
 		feed:      newFeed(mailboxSize, replaceable),
-		inputs:    make(chan input),
-		resigns:   make(chan resignation),
-		enters:    make(chan *workRun),
-		leaves:    make(chan *workRun),
-		closing:   make(chan struct{}),
 		done:      make(chan struct{}),
-		poke:      make(chan struct{}, 1),
-		doubts:    make(chan struct{}, 1),
 	}
-	go m.run(newState(m.rules, f.attach, rand.Uint64()), f.probe, context.AfterFunc(ctx, m.beginClose))
+	m.begin(ctx, newState(m.rules, f.attach, rand.Uint64()), f.probe)
 	return m, nil
 }
 

@@ -25,11 +25,7 @@ type Group struct {
 	keys     []string
 	feed     *feed[GroupMessage]
 
-	news    news
-	inputs  chan input // of the health probe, for all
-	resigns chan resignation
-	enters  chan *workRun
-	leaves  chan *workRun
+	inbox   inbox
 	closing chan struct{}
 	once    sync.Once // closes closing
 	done    chan struct{}
@@ -75,11 +71,7 @@ func (f *ClusterFactory) group(ctx context.Context, services []string, alike boo
 		config: &cfg, backend: backend, strategy: f.chosen(cfg), clock: newClock(), values: values, alike: alike,
 		posts:   make(map[string]*post, len(services)),
 		feed:    newFeed(mailboxSize+32*len(services), replaceableInGroup),
-		news:    news{signal: make(chan struct{}, 1)},
-		inputs:  make(chan input),
-		resigns: make(chan resignation),
-		enters:  make(chan *workRun),
-		leaves:  make(chan *workRun),
+		inbox:   inbox{signal: make(chan struct{}, 1)},
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
@@ -102,8 +94,7 @@ func (g *Group) add(cfg Config, r rules, service string) {
 	cfg.ServiceName, r.service = service, service
 	m := &Member{
 		key: cfg.Key(), config: g.config, backend: g.backend, rules: r, strategy: g.strategy, clock: g.clock, log: g.log.of(service), values: g.values,
-		feed:    newFeed(mailboxSize, replaceable),
-		resigns: g.resigns, enters: g.enters, leaves: g.leaves,
+		feed: newFeed(mailboxSize, replaceable),
 		done: make(chan struct{}),
 	}
 	m.post = &post{group: g, seat: seat{member: m, state: newState(r, true, rand.Uint64())}, place: -1}
@@ -223,52 +214,47 @@ func thinOut(queue []GroupMessage) int {
 	return copy(queue, queue[kept:])
 }
 
-// newsKind is what a member may have to tell its group's loop, as bits.
-type newsKind uint8
+// delivery is an event for one member.
+type delivery struct {
+	post  *post
+	event event
+}
 
-const (
-	newsLapsed newsKind = 1 << iota // a check found the term over
-	newsDoubt                       // a check found the key not ours
-	newsClose                       // the user closes the member
-)
-
-// news are what members tell their group's loop without waiting for it.
-type news struct {
+// inbox are the events that a group's loop has not taken yet.
+type inbox struct {
 	mu     sync.Mutex
-	posts  []*post
+	list   []delivery
+	over   bool
 	signal chan struct{}
 }
 
-// tell notes kind and wakes the loop.
-func (p *post) tell(kind newsKind) {
-	n := &p.group.news
-	n.mu.Lock()
-	if p.told == 0 {
-		n.posts = append(n.posts, p)
+// put adds an event and wakes the loop. It reports false once the group is closed.
+func (b *inbox) put(p *post, e event) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return false
 	}
-	p.told |= kind
-	n.mu.Unlock()
+	b.list = append(b.list, delivery{p, e})
 	select {
-	case n.signal <- struct{}{}:
+	case b.signal <- struct{}{}:
 	default:
 	}
+	return true
 }
 
-// heard is one member's news.
-type heard struct {
-	post *post
-	kind newsKind
-}
-
-// take returns all that was told since the last time.
-func (n *news) take() []heard {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	list := make([]heard, len(n.posts))
-	for i, p := range n.posts {
-		list[i] = heard{p, p.told}
-		p.told = 0
-	}
-	n.posts = nil
+// take returns all that has come since the last time.
+func (b *inbox) take() []delivery {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := b.list
+	b.list = nil
 	return list
+}
+
+// close refuses what comes from now on.
+func (b *inbox) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.list, b.over = nil, true
 }

@@ -7,12 +7,11 @@ import (
 	"time"
 )
 
-// post is a member's place in its group. But for told and shown, only the group's loop touches it.
+// post is a member's place in its group. But for shown, only the group's loop touches it.
 type post struct {
 	seat
 	group *Group
 	desk  *desk
-	told  newsKind          // guarded by the group's news.mu
 	shown []ElectionMessage // what a later subscriber of the group gets first of it; guarded by the lock of the group's feed
 
 	place int           // in the desk's queue of wakes; -1: not there
@@ -60,7 +59,7 @@ func (d *desk) run(probe HealthProbe, off func() bool) {
 		for _, m := range d.members {
 			m.post.state.sick = errUnprobed
 		}
-		d.calls.running.Go(func() { watchHealth(d.calls.ctx, d.config.Health, probe, d.inputs) })
+		d.calls.running.Go(func() { watchHealth(d.calls.ctx, d.config.Health, probe, d.becomes) })
 	}
 	if d.members[0].preempts() {
 		d.calls.running.Go(func() { d.watchBetter(d.calls.ctx) })
@@ -73,24 +72,8 @@ func (d *desk) run(probe HealthProbe, off func() bool) {
 		case <-timer.C:
 		case took := <-d.calls.ended:
 			took()
-		case <-d.news.signal:
+		case <-d.inbox.signal:
 			d.hear()
-		case in := <-d.inputs:
-			d.tellAll(in)
-		case run := <-d.enters:
-			p := run.member.post
-			p.take(p.enter(run))
-		case run := <-d.leaves:
-			p := run.member.post
-			p.take(p.leave(run))
-		case r := <-d.resigns:
-			p := r.member.post
-			if p.state.phase == phaseClosed {
-				close(r.stopped)
-				r.answer <- nil
-				break
-			}
-			p.take(p.resign(r))
 		case <-closing:
 			closing = nil
 			d.over = d.clock.now().mono + d.config.Lead.Drain + 3*d.config.Session.attempt()
@@ -99,6 +82,7 @@ func (d *desk) run(probe HealthProbe, off func() bool) {
 		d.tick()
 		timer.Reset(d.next())
 	}
+	d.inbox.close()
 	d.calls.close()
 	d.err = d.calls.closeSession()
 	if err := d.backend.Close(); err != nil && d.err == nil {
@@ -156,17 +140,14 @@ func (d *desk) tellAll(in input) {
 	}
 }
 
+// becomes has all members take the same input, on the loop.
+func (d *desk) becomes(in input) { d.calls.tell(func() { d.tellAll(in) }) }
+
 // hear has members take what they were told.
 func (d *desk) hear() {
-	for _, h := range d.news.take() {
-		if h.kind&newsLapsed != 0 {
-			h.post.take(input{kind: inTick})
-		}
-		if h.kind&newsDoubt != 0 {
-			h.post.take(input{kind: inDoubt})
-		}
-		if h.kind&newsClose != 0 {
-			h.post.take(input{kind: inClose})
+	for _, heard := range d.inbox.take() {
+		if p := heard.post; p.state.phase != phaseClosed {
+			p.take(heard.event(&p.seat))
 		}
 	}
 }

@@ -25,7 +25,7 @@ func (d *desk) watchBetter(ctx context.Context) {
 			if heir == (Vote{}) {
 				continue
 			}
-			d.calls.tell(func() { m.post.take(input{kind: inResign, heir: heir, again: true}) })
+			m.becomes(input{kind: inResign, heir: heir, again: true})
 			if d.alike {
 				rest(ctx, d.config.Shards.Pace)
 			}

@@ -38,9 +38,9 @@ func (p *pulse) count(err error) (changed bool) {
 	return true
 }
 
-// watchHealth asks the probe again and again, until ctx ends, and tells the loop when the member falls sick or gets well. A probe that does not return
+// watchHealth asks the probe again and again, until ctx ends, and tells when the member falls sick or gets well. A probe that does not return
 // in time has failed; it is not asked again before it has returned.
-func watchHealth(ctx context.Context, set HealthConfig, probe HealthProbe, inputs chan<- input) {
+func watchHealth(ctx context.Context, set HealthConfig, probe HealthProbe, tell func(input)) {
 	p := pulse{rise: set.Rise, fall: set.Fall}
 	ticker := time.NewTicker(set.Interval)
 	defer ticker.Stop()
@@ -65,11 +65,7 @@ func watchHealth(ctx context.Context, set HealthConfig, probe HealthProbe, input
 		}
 		first := !told && err != nil && !p.well // it has never been well: say why
 		if told = told || err != nil; p.count(err) || first {
-			select {
-			case inputs <- input{kind: inHealth, err: err}:
-			case <-ctx.Done():
-				return
-			}
+			tell(input{kind: inHealth, err: err})
 		}
 		select {
 		case <-ticker.C:

@@ -37,7 +37,7 @@ const (
 func (m *Member) Lead(ctx context.Context, work func(ctx context.Context, t Term) error) error {
 	var done uint64 // the term that work is done with
 	for ctx.Err() == nil {
-		run := &workRun{member: m, after: done, begin: make(chan Term, 1)}
+		run := &workRun{after: done, begin: make(chan Term, 1)}
 		t, err := m.enter(ctx, run)
 		if err != nil {
 			return err
@@ -53,19 +53,14 @@ func (m *Member) Lead(ctx context.Context, work func(ctx context.Context, t Term
 
 // workRun is one run of work: first asked for, then begun, then over.
 type workRun struct {
-	member *Member
-	after  uint64    // not in that term
-	begin  chan Term // receives the term once
-	err    error     // how it failed
+	after uint64    // not in that term
+	begin chan Term // receives the term once
+	err   error     // how it failed
 }
 
 // enter waits for a term to run in.
 func (m *Member) enter(ctx context.Context, run *workRun) (Term, error) {
-	select {
-	case m.enters <- run:
-	case <-m.done:
-		return Term{}, ErrClosed
-	}
+	m.tell(func(s *seat) input { return s.enter(run) })
 	select {
 	case t := <-run.begin:
 		return t, nil
@@ -78,12 +73,7 @@ func (m *Member) enter(ctx context.Context, run *workRun) (Term, error) {
 }
 
 // leave tells the loop that run is over, or asked for no longer.
-func (m *Member) leave(run *workRun) {
-	select {
-	case m.leaves <- run:
-	case <-m.done:
-	}
-}
+func (m *Member) leave(run *workRun) { m.tell(func(s *seat) input { return s.leave(run) }) }
 
 // carryOut runs work in t. It reports whether work was stopped early and is to be run again in the same term.
 func (m *Member) carryOut(ctx context.Context, t Term, run *workRun, work func(context.Context, Term) error) (again bool) {

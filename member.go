@@ -28,17 +28,11 @@ type Member struct {
 	term   atomic.Pointer[term] // the last one, over or not; nil before the first
 	yields yielding
 
-	inputs  chan input // replies of requests
-	resigns chan resignation
-	enters  chan *workRun
-	leaves  chan *workRun
-	poke    chan struct{} // a check found the term over
-	doubts  chan struct{} // a check found the key not ours
-	closing chan struct{}
-	once    sync.Once // closes closing
-	done    chan struct{}
-	err     error // of the release; set before done is closed
+	once sync.Once // closes
+	done chan struct{}
+	err  error // of the release; set before done is closed
 
+	loop *loop // nil for a group's member
 	post *post // of a group's member; nil for one that has a loop of its own
 }
 
@@ -95,10 +89,10 @@ func (m *Member) StandDown(ctx context.Context, d time.Duration) error {
 
 // giveUp has the loop take in how, and waits until that has come about.
 func (m *Member) giveUp(ctx context.Context, how input) error {
-	r := resignation{member: m, how: how, stopped: make(chan struct{}), answer: make(chan error, 1)}
-	select { // whatever became of ctx: the loop is never long in coming
-	case m.resigns <- r:
-		<-r.stopped
+	r := resignation{how: how, stopped: make(chan struct{}), answer: make(chan error, 1)}
+	m.tell(func(s *seat) input { return s.resign(r) })
+	select { // whatever became of ctx: its turn is never long in coming
+	case <-r.stopped:
 	case <-m.done:
 		return nil
 	}
@@ -112,7 +106,6 @@ func (m *Member) giveUp(ctx context.Context, how input) error {
 
 // resignation is one call of Resign or StandDown.
 type resignation struct {
-	member  *Member
 	how     input
 	stopped chan struct{} // closed once the member leads no more, or its work has been told to return
 	answer  chan error
@@ -128,63 +121,7 @@ func (m *Member) Close() error {
 }
 
 // beginClose has the loop close the member.
-func (m *Member) beginClose() {
-	m.once.Do(func() {
-		if m.post != nil {
-			m.post.tell(newsClose)
-			return
-		}
-		close(m.closing)
-	})
-}
-
-// run is the member's loop, and the only writer of its state. It calls off in the end what waits for the end of Build's context.
-func (m *Member) run(s state, probe HealthProbe, off func() bool) {
-	defer close(m.done)
-	defer off()
-	calls := newCaller(m)
-	if probe != nil {
-		s.sick = errUnprobed
-		calls.running.Go(func() { watchHealth(calls.ctx, m.config.Health, probe, m.inputs) })
-	}
-	if m.preempts() {
-		calls.running.Go(func() { m.watchBetter(calls.ctx) })
-	}
-	var (
-		at      = &seat{member: m, state: s}
-		closing = m.closing
-		timer   = time.NewTimer(0)
-		in      input
-	)
-	defer timer.Stop()
-	for !at.take(in, calls) {
-		timer.Reset(at.state.wake(&m.rules, m.clock.now()))
-		select {
-		case <-timer.C:
-			in = input{kind: inTick}
-		case <-m.poke:
-			in = input{kind: inTick}
-		case in = <-m.inputs:
-		case <-m.doubts:
-			in = input{kind: inDoubt}
-		case run := <-m.enters:
-			in = at.enter(run)
-		case run := <-m.leaves:
-			in = at.leave(run)
-		case r := <-m.resigns:
-			in = at.resign(r)
-		case <-closing:
-			closing = nil
-			in = input{kind: inClose}
-		}
-	}
-	calls.end()
-	if err := m.backend.Close(); err != nil && m.err == nil {
-		m.err = err
-	}
-	m.feed.close(nil)
-	m.log.close(m.config.Session.attempt())
-}
+func (m *Member) beginClose() { m.once.Do(func() { m.becomes(input{kind: inClose}) }) }
 
 // applyTerm makes the term what step made of it. It reports false if the term turned out to be over already.
 func (m *Member) applyTerm(fx effects, s *state) bool {
@@ -204,16 +141,7 @@ func (m *Member) applyTerm(fx effects, s *state) bool {
 }
 
 // lapsed wakes the loop, which then finds the deadline over by itself.
-func (m *Member) lapsed() {
-	if m.post != nil {
-		m.post.tell(newsLapsed)
-		return
-	}
-	select {
-	case m.poke <- struct{}{}:
-	default:
-	}
-}
+func (m *Member) lapsed() { m.tell(tick) }
 
 // announce sends msgs to all subscribers and returns what a later one gets first: the messages of the current state.
 func (m *Member) announce(replay, msgs []ElectionMessage) []ElectionMessage {

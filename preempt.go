@@ -45,10 +45,7 @@ func (m *Member) watchBetter(ctx context.Context) {
 	var better rival
 	every(ctx, m.config.Election.looks(), func() {
 		if heir, _ := better.look(ctx, m); heir != (Vote{}) {
-			select {
-			case m.inputs <- input{kind: inResign, heir: heir, again: true}:
-			case <-ctx.Done():
-			}
+			m.becomes(input{kind: inResign, heir: heir, again: true})
 		}
 	})
 }

@@ -73,9 +73,9 @@ func TestGroupIsMeasured(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cfg := newElection(calmTTL)
-	f, err := group.Measure(ctx, s.Factory().Configure(cfg), group.Run{Services: 1000, Quiet: 2 * calmTTL})
+	f, err := group.Measure(ctx, s.Factory().Configure(cfg), group.Run{Services: 1000, Quiet: 2 * calmTTL, Addrs: s.Addrs()})
 	t.Log(f)
-	if err != nil || f.Renewals > 4 || f.Reads > 0 || f.Goroutines > 60 {
+	if err != nil || f.Renewals > 4 || f.Reads > 0 || f.Goroutines > 60 || f.Connections > 4 {
 		t.Errorf("%v", err)
 	}
 }

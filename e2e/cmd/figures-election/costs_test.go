@@ -10,6 +10,7 @@ import (
 	"github.com/leadership-go/leadership/e2e/internal/contender"
 	"github.com/leadership-go/leadership/e2e/internal/figures"
 	"github.com/leadership-go/leadership/e2e/internal/footprint"
+	"github.com/leadership-go/leadership/e2e/internal/group"
 	"github.com/leadership-go/leadership/e2e/internal/herd"
 	"github.com/leadership-go/leadership/e2e/internal/idle"
 	"github.com/leadership-go/leadership/e2e/internal/traffic"
@@ -135,5 +136,28 @@ func TestHandoversOfHerdsAreJudged(t *testing.T) {
 				t.Errorf("fell short: %q, want %q", short, tc.fallen)
 			}
 		})
+	}
+}
+
+func TestAGroupIsJudged(t *testing.T) {
+	good := group.Figures{Services: 1000, Elected: time.Second, Renewals: 0.25, Surveys: 0.5, Goroutines: 9, Connections: 2, Bytes: 4000, Closed: time.Second}
+	out, short := printed(func(r *report) { r.group("etcd", good) })
+	want := "etcd.group.1000.elected 1 s\netcd.group.1000.renewals 0.25 requests/s\netcd.group.1000.surveys 0.50 requests/s\netcd.group.1000.reads 0.00 requests/s\n" +
+		"etcd.group.1000.goroutines 9 count\netcd.group.1000.connections 2 count\netcd.group.1000.bytes 4000 bytes\netcd.group.1000.closed 1 s\n"
+	if out != want || short != "" {
+		t.Errorf("got\n%swant\n%s%s", out, want, short)
+	}
+	bad := group.Figures{Services: 10, Elected: time.Minute, Renewals: 1, Surveys: 3, Reads: 10}
+	_, short = printed(func(r *report) { r.group("consul", bad) })
+	want = "consul.group.10.elected is 1m0s, the most is 20s\nconsul.group.10.surveys is 3.00 requests/s, the most is 2\nconsul.group.10.reads is 10.00 requests/s, the most is 0.1"
+	if short != want {
+		t.Errorf("got\n%s\nwant\n%s", short, want)
+	}
+	_, short = printed(func(r *report) {
+		r.grows("consul", good, group.Figures{Services: 10_000, Goroutines: 90, Connections: 20, Bytes: 5000})
+	})
+	want = "consul.group.goroutines grow with it: 9 and 90\nconsul.group.connections grow with it: 2 and 20\nconsul.group.10000.bytes is 5000, the most is 4096"
+	if short != want {
+		t.Errorf("got\n%s\nwant\n%s", short, want)
 	}
 }

@@ -39,6 +39,7 @@ type settings struct {
 	candidates int
 	herd       herd.Options
 	waiters    int
+	services   int
 }
 
 // part measures one thing at all stores, and prints it.
@@ -54,6 +55,7 @@ func parts() []part {
 		{"crash", "leaders that are killed", crashes},
 		{"idle", "requests while nothing happens", idling},
 		{"footprint", "memory and goroutines of candidates that wait", eachStore(footprints)},
+		{"group", "a group of thousands of elections", eachStore(groups)},
 		{"herd", "requests of many candidates when a leader resigns", eachStore(herds)},
 	}
 }
@@ -110,6 +112,7 @@ func parse(args []string) (settings, error) {
 	flags.IntVar(&s.restarts, "restarts", 10, "rolling: how often the leader is restarted")
 	flags.DurationVar(&s.idle, "idle", 2*time.Minute, "idle: for how long requests are counted, at least 10s")
 	flags.IntVar(&s.candidates, "candidates", 200, "footprint: how many candidates of each kind wait")
+	flags.IntVar(&s.services, "services", 10_000, "group: in how many elections the largest group stands; the other one stands in a tenth of them")
 	flags.IntVar(&s.waiters, "waiters", 100, "herd: how many candidates wait in the largest election")
 	flags.IntVar(&s.herd.Handovers, "handovers", 10, "herd: how often the leader of each election resigns")
 	if err := flags.Parse(args); err != nil {
@@ -130,7 +133,7 @@ func parse(args []string) (settings, error) {
 	}
 	for name, n := range map[string]int{
 		"rounds": s.handover.Rounds, "elections": s.handover.Elections, "crashes": s.crashes, "restarts": s.restarts,
-		"candidates": s.candidates, "waiters": s.waiters, "handovers": s.herd.Handovers,
+		"candidates": s.candidates, "waiters": s.waiters, "services": s.services, "handovers": s.herd.Handovers,
 	} {
 		if n < 1 {
 			return s, fmt.Errorf("-%s %d: must be at least 1", name, n)

@@ -21,9 +21,9 @@ func TestParse(t *testing.T) {
 		want string // the parts and stores, or a part of the error
 		bad  bool
 	}{
-		{"all by default", "", "handover,rolling,crash,idle,footprint,herd at consul,etcd", false},
+		{"all by default", "", "handover,rolling,crash,idle,footprint,group,herd at consul,etcd", false},
 		{"a choice", "-parts crash,handover -stores etcd", "crash,handover at etcd", false},
-		{"no such part", "-parts resign", `no part "resign": there are handover, rolling, crash, idle, footprint, herd`, true},
+		{"no such part", "-parts resign", `no part "resign": there are handover, rolling, crash, idle, footprint, group, herd`, true},
 		{"no such store", "-stores zk", `no store "zk": there are consul, etcd`, true},
 		{"no rounds", "-rounds 0", "-rounds 0: must be at least 1", true},
 		{"fewer than no crashes", "-crashes -1", "-crashes -1: must be at least 1", true},

@@ -9,16 +9,19 @@ import (
 	"time"
 
 	"github.com/leadership-go/leadership"
+	"github.com/leadership-go/leadership/e2e/internal/pause"
 )
 
 // Run is one measurement.
 type Run struct {
 	// Services is how many elections the group stands in.
 	Services int
+	// Settle is how long after that it is watched.
+	Settle time.Duration
 	// Quiet is for how long it is watched once it leads all of them.
 	Quiet time.Duration
-	// Connections counts the connections to the store, nil where there is no way to tell.
-	Connections func() int
+	// Addrs are those of the store, to count the connections to it; nil where there are none.
+	Addrs []string
 }
 
 // Figures are what came out.
@@ -28,7 +31,7 @@ type Figures struct {
 	Elected time.Duration
 	// Renewals, Surveys and Reads are requests a second while nothing changed; Reads are those of single keys.
 	Renewals, Surveys, Reads float64
-	// Goroutines is how many more there are than before, Connections how many there are to the store; 0 where that is not known.
+	// Goroutines and Connections are how many more there are than before.
 	Goroutines, Connections int
 	// Bytes is how much more heap is in use than before, for each election; a store in the same process counts, too.
 	Bytes int
@@ -55,6 +58,10 @@ func Measure(ctx context.Context, factory *leadership.ClusterFactory, r Run) (f 
 		}
 		return &counted{b, &counts}
 	})
+	before, err := Connections(r.Addrs)
+	if err != nil {
+		return f, err
+	}
 	goroutines, heap := runtime.NumGoroutine(), inUse()
 	began := time.Now()
 	g, err := factory.Group(ctx, services...)
@@ -76,6 +83,9 @@ func Measure(ctx context.Context, factory *leadership.ClusterFactory, r Run) (f 
 		time.Sleep(time.Millisecond)
 	}
 	f.Elected = time.Since(began)
+	if err := pause.For(ctx, r.Settle); err != nil {
+		return f, err
+	}
 	f.Bytes = int(inUse()-heap) / r.Services
 	counts.reset()
 	began = time.Now()
@@ -85,9 +95,11 @@ func Measure(ctx context.Context, factory *leadership.ClusterFactory, r Run) (f 
 	}
 	passed := time.Since(began).Seconds()
 	f.Renewals, f.Surveys, f.Reads = float64(counts.renewals.Load())/passed, float64(counts.surveys.Load())/passed, float64(counts.reads.Load())/passed
-	if r.Connections != nil {
-		f.Connections = r.Connections()
+	connections, err := Connections(r.Addrs)
+	if err != nil {
+		return f, err
 	}
+	f.Connections = connections - before
 	if n := leads(g); n != r.Services {
 		return f, fmt.Errorf("it leads %d of %d services although nothing happened", n, r.Services)
 	}
