@@ -27,14 +27,15 @@ type loop struct {
 
 // begin starts the loop of a member that stands until ctx ends.
 func (m *Member) begin(ctx context.Context, s state, probe HealthProbe) {
-	l := &loop{member: m, calls: newCaller(m), running: true, events: []event{tick}}
+	l := &loop{
+		member: m, seat: seat{member: m, state: s}, calls: newCaller(m), timer: time.AfterFunc(math.MaxInt64, func() { m.tell(tick) }),
+		events: []event{tick}, running: true,
+	}
+	m.loop = l // whatever is started below tells it of something
 	if probe != nil {
-		s.sick = errUnprobed
+		l.seat.state.sick = errUnprobed
 		l.calls.running.Go(func() { watchHealth(l.calls.ctx, m.config.Health, probe, m.becomes) })
 	}
-	l.seat = seat{member: m, state: s}
-	l.timer = time.AfterFunc(math.MaxInt64, func() { m.tell(tick) })
-	m.loop = l
 	if m.preempts() {
 		l.calls.running.Go(func() { m.watchBetter(l.calls.ctx) })
 	}
