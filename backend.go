@@ -87,8 +87,8 @@ type Session interface {
 	// MAY have taken effect; Resign undoes it. A key that nobody holds but that carries data which is no
 	// vote is left untouched: [ErrKeyConflict].
 	Campaign(ctx context.Context, key string, value []byte) (Observation, error)
-	// Watch blocks until this session's standing in key may have changed since seen was read: another holder, the own key
-	// gone or taken, the predecessor gone. It returns nil then, and spurious returns are allowed. A watch that can't go on
+	// Watch blocks until this session's standing in key may have changed since seen was read: another holder, the held key
+	// gone or taken, the predecessor gone. An operator who removes a candidacy that waits MAY be noticed by the next read only. It returns nil then, and spurious returns are allowed. A watch that can't go on
 	// returns an error, never nil; and it never ends in silence.
 	Watch(ctx context.Context, key string, seen Observation) error
 	// Resign gives key back, or withdraws the candidacy, so that a waiter's Watch returns at once and its next
@@ -150,8 +150,6 @@ type Traits struct {
 	RenewRequests, ReadRequests, CampaignRequests int
 	// WatchPeriod is how long one request of a watch lasts while nothing changes.
 	WatchPeriod time.Duration
-	// CandidateWatches is how many requests the watch of a candidate takes each time; 0 means 1, as a leader's.
-	CandidateWatches int
 	// WatchBound is within what time a watch that hangs ends with an error; 0 where it may hang for as long as it is left to.
 	WatchBound time.Duration
 	// Assumes are clauses that say what "never two leaders" rests on at this store, beyond what every election assumes.

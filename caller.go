@@ -15,7 +15,7 @@ type caller struct {
 	ctx     context.Context //nolint:containedctx // ends what is under way when the loop ends
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	ends    [opCount]context.CancelCauseFunc
+	ends    [opCount]context.CancelFunc
 
 	mu        sync.Mutex
 	session   Session         // the open one
@@ -35,7 +35,7 @@ func newCaller(m *Member) *caller {
 func (c *caller) cancel(ops []op) {
 	for _, o := range ops {
 		if end := c.ends[o]; end != nil {
-			end(errSuperseded)
+			end()
 		}
 	}
 }
@@ -48,7 +48,7 @@ func (c *caller) end() {
 
 // start makes the call for r and returns at once.
 func (c *caller) start(r request) {
-	ctx, cancel := context.WithCancelCause(c.ctx)
+	ctx, cancel := context.WithTimeout(c.ctx, r.limit)
 	c.ends[r.op] = cancel
 	c.mu.Lock()
 	session, campaigns := c.session, c.campaigns
@@ -57,10 +57,8 @@ func (c *caller) start(r request) {
 		campaigns.Add(1)
 	}
 	c.running.Go(func() {
-		defer cancel(nil)
-		bounded, done := context.WithTimeout(ctx, r.limit)
-		defer done()
-		out := c.call(bounded, r, session, campaigns)
+		defer cancel()
+		out := c.call(ctx, r, session, campaigns)
 		out.op, out.seq = r.op, r.seq
 		if r.op == opCampaign {
 			campaigns.Done()

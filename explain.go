@@ -87,7 +87,7 @@ func explanationOf(cfg Config, t Traits, chosen bool) Explanation {
 			e.LeaderRequests += rate(t.ReadRequests, cfg.Election.looks())
 		}
 	}
-	e.CandidateRequests = rate(t.RenewRequests, waiting(t.TTL-s.Drift)) + rate(t.CampaignRequests, reread) + float64(max(t.CandidateWatches, 1))*watch
+	e.CandidateRequests = rate(t.RenewRequests, waiting(t.TTL-s.Drift)) + rate(t.CampaignRequests, reread) + watch
 	e.Assumes = append([]string{
 		fmt.Sprintf("within one TTL of %v, the store's clock runs ahead of a leader's by %v at most (session.drift)", t.TTL, s.Drift),
 		"on Linux the boot clock runs on while a machine is suspended; elsewhere the wall clock is not put back meanwhile",

@@ -101,7 +101,7 @@ func (b *backend) newSession(id string, ttl time.Duration, attached bool) *sessi
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ours = id
-	return &session{backend: b, id: id, ttl: ttl, attached: attached, signs: make(map[string]sign), chances: make(map[string]chance), traces: make(map[string]bool), dead: make(map[string][]*api.KVPair), listed: make(map[string]bool), nexts: make(map[string]next)}
+	return &session{backend: b, id: id, ttl: ttl, attached: attached, signs: make(map[string]sign), chances: make(map[string]*chance), traces: make(map[string]bool), dead: make(map[string][]*api.KVPair), listed: make(map[string]bool), nexts: make(map[string]next)}
 }
 
 // Observe reads the key through the cluster's leader, which asks a quorum first.

@@ -21,7 +21,7 @@ const freshFor = time.Second
 func (s *session) shown(key string, state keyState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.chances[key]
+	c := s.chance(key)
 	c.state, c.at = keyState{}, time.Time{}
 	if own, _ := turn(state.entry, s.id); own {
 		c.late = false
@@ -29,7 +29,16 @@ func (s *session) shown(key string, state keyState) {
 	if state.entry != nil && (state.entry.Session != "" || !c.late) {
 		c.state, c.at = state, time.Now()
 	}
-	s.chances[key] = c
+}
+
+// chance is what is known of key; s.mu is held.
+func (s *session) chance(key string) *chance {
+	c := s.chances[key]
+	if c == nil {
+		c = new(chance)
+		s.chances[key] = c
+	}
+	return c
 }
 
 // seize returns what was shown, once.
@@ -37,13 +46,17 @@ func (s *session) seize(key string) (keyState, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.chances[key]
-	s.chances[key] = chance{late: c.late}
-	return c.state, !c.at.IsZero() && time.Since(c.at) < freshFor
+	if c == nil {
+		return keyState{}, false
+	}
+	found := *c
+	*c = chance{late: c.late}
+	return found.state, !found.at.IsZero() && time.Since(found.at) < freshFor
 }
 
 // seized notes how an attempt ended.
 func (s *session) seized(key string, won bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.chances[key] = chance{late: !won}
+	*s.chance(key) = chance{late: !won}
 }

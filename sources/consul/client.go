@@ -42,6 +42,7 @@ func newClient(agent leadership.ConsulConfig, s settings) (*api.Client, *http.Tr
 	transport.Protocols.SetHTTP1(true)
 	transport.ForceAttemptHTTP2 = false
 	transport.MaxResponseHeaderBytes = maxHeader
+	transport.ReadBufferSize, transport.WriteBufferSize = connBuffer, connBuffer
 	if path, ok := strings.CutPrefix(cfg.Address, "unix://"); ok {
 		cfg.Address = "localhost"
 		transport.Proxy = nil
@@ -61,6 +62,9 @@ func newClient(agent leadership.ConsulConfig, s settings) (*api.Client, *http.Tr
 	}
 	return client, transport, nil
 }
+
+// connBuffer is the size of each of a connection's two buffers: each candidate that waits has a connection, on which little is said.
+const connBuffer = 1 << 10
 
 // address is where the agent listens: the option, else the configuration, which may leave out
 // its host or port, else the environment.

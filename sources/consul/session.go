@@ -22,7 +22,7 @@ type session struct {
 
 	mu      sync.Mutex
 	signs   map[string]sign
-	chances map[string]chance
+	chances map[string]*chance
 	traces  map[string]bool          // keys that it may have held
 	dead    map[string][]*api.KVPair // by key: the traces of dead sessions, seen when it got that
 	listed  map[string]bool          // keys for which its candidacy is published

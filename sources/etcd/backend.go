@@ -198,7 +198,6 @@ func (b *backend) Traits(cfg leadership.Config) leadership.Traits {
 		ReadRequests:     1,
 		CampaignRequests: 1,
 		WatchPeriod:      time.Minute,
-		CandidateWatches: 2,
 		Assumes:          []string{"nobody revokes the lease of a leader that is cut off, or its lease expires no sooner than granted"},
 		Notes:            []string{"a change of etcd's own leader gives every lease its whole TTL again, and an election timeout"},
 	}

@@ -20,7 +20,7 @@
 // deletes the key. Who becomes the first in line reads the traces that are older than its own candidacy, and waits for those who may believe. To delete them as well hides
 // from it that there is anybody. Where an operator deletes the keys of waiters, too, the first one to stand again waits for these as if they had led.
 //
-// A waiter watches its own key and that of the candidate right before it, so that a handover wakes one waiter, not all of them.
+// A waiter watches the key of the candidate right before it, so that a handover wakes one waiter, not all of them.
 //
 // # What operators may do
 //

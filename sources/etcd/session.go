@@ -21,8 +21,8 @@ type session struct {
 	attached bool
 
 	mu     sync.Mutex
-	places map[string]place // by election key; where there is none the session is not known to stand
-	led    map[string]bool  // by election key: whether it was first in line since it stood
+	places map[string]*place // by election key; where there is none the session is not known to stand
+	led    map[string]bool   // by election key: whether it was first in line since it stood
 
 	partings map[string]parting // by election key: the last candidate that went, as far as that was heard of
 }
@@ -69,7 +69,7 @@ type former struct {
 }
 
 func newSession(b *backend, lease clientv3.LeaseID, ttl time.Duration, attached bool) *session {
-	return &session{b: b, lease: lease, id: sessionID(lease), ttl: ttl, attached: attached, places: make(map[string]place), led: make(map[string]bool), partings: make(map[string]parting)}
+	return &session{b: b, lease: lease, id: sessionID(lease), ttl: ttl, attached: attached, places: make(map[string]*place), led: make(map[string]bool), partings: make(map[string]parting)}
 }
 
 func (s *session) ID() string { return s.id }
@@ -178,8 +178,10 @@ func (s *session) Close(ctx context.Context) error {
 func (s *session) place(key string) (place, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, ok := s.places[key]
-	return p, ok
+	if p := s.places[key]; p != nil {
+		return *p, true
+	}
+	return place{}, false
 }
 
 func (s *session) forget(key string) {
@@ -208,24 +210,23 @@ func (s *session) mayHaveLed(key string) bool {
 func (s *session) note(key string, n neighbour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, ok := s.places[key]
-	if !ok || p.ahead.key != n.key || p.ahead.create != n.create {
+	p := s.places[key]
+	if p == nil || p.ahead.key != n.key || p.ahead.create != n.create {
 		return
 	}
 	p.ahead.resigned = p.ahead.resigned || n.resigned
 	p.ahead.gone = max(p.ahead.gone, n.gone)
-	s.places[key] = p
 }
 
 // enter keeps what was read about the own standing, unless something newer is known, and returns who held the key before where this
 // session holds it.
 func (s *session) enter(key string, at standing, before *former) *former {
 	prefix := prefixOf(key)
-	p := place{create: at.own.CreateRevision, revision: at.revision, holder: holderOf(prefix, at.first), first: spotOf(at.first), ahead: neighbourOf(prefix, at.ahead)}
+	p := &place{create: at.own.CreateRevision, revision: at.revision, holder: holderOf(prefix, at.first), first: spotOf(at.first), ahead: neighbourOf(prefix, at.ahead)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, ok := s.places[key]
-	if ok && old.create == p.create {
+	old := s.places[key]
+	if old != nil && old.create == p.create {
 		if old.revision > p.revision {
 			return old.before
 		}
@@ -240,7 +241,9 @@ func (s *session) enter(key string, at standing, before *former) *former {
 	if p.ahead.key == "" && p.before == nil {
 		p.before = before
 	}
-	s.led[key] = s.led[key] || p.ahead.key == ""
+	if p.ahead.key == "" || s.attached && !s.led[key] {
+		s.led[key] = p.ahead.key == ""
+	}
 	s.places[key] = p
 	return p.before
 }

@@ -236,9 +236,8 @@ func (s *session) concerns(election string, ev *clientv3.Event) bool {
 	}
 	if left.gone == at {
 		s.partings[election] = left
-		if p.ahead.key == left.key && at > p.revision {
+		if stands && p.ahead.key == left.key && at > p.revision {
 			p.ahead.gone, p.ahead.resigned = at, p.ahead.resigned || left.resigned
-			s.places[election] = p
 		}
 	}
 	switch {

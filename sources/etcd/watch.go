@@ -16,8 +16,8 @@ import (
 // errWatchEnded: the client closed a watch without saying why.
 var errWatchEnded = errors.New("the watch was closed")
 
-// Watch watches the own key and, for a waiter, the one right ahead, from the revision at which they were read: nothing falls in between.
-// Who does not stand watches all candidates.
+// Watch watches the own key of who holds the election's, and otherwise the one right ahead, from the revision at which they were read: nothing falls in between.
+// Who does not stand watches all candidates. A waiter whose own key an operator deletes finds that out with its next read: it has lost its place, and nothing else.
 //
 // It runs under WithRequireLeader, so that a server that has lost its cluster ends it, and on a stream of its own: on a shared one the
 // server would go on checking new watches against the token with which the first of them came, long after that has run out.
@@ -53,8 +53,9 @@ func (b *backend) Watch(ctx context.Context, key string, seen leadership.Observa
 
 // watching derives the context of a watch that has a stream of its own.
 func (b *backend) watching(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, end := context.WithCancel(metadata.AppendToOutgoingContext(ctx, "leadership-watch", strconv.FormatUint(b.watches.Add(1), 10)))
-	return clientv3.WithRequireLeader(ctx), end
+	number := strconv.FormatUint(b.watches.Add(1), 10)
+	// The first pair is what clientv3.WithRequireLeader adds.
+	return context.WithCancel(metadata.AppendToOutgoingContext(ctx, rpctypes.MetadataRequireLeaderKey, rpctypes.MetadataHasLeader, "leadership-watch", number))
 }
 
 // follow watches key from the revision that follows after.
@@ -64,15 +65,10 @@ func (a *api) follow(ctx context.Context, key string, after int64, opts ...clien
 
 func (s *session) watch(ctx context.Context, a *api, key string, seen leadership.Observation) error {
 	prefix, own := prefixOf(key), candidateKey(key, s.id)
-	outer := ctx
-	ctx, end := s.b.watching(ctx)
+	inner, end := s.b.watching(ctx)
 	defer end()
-	follow := func(key string, after int64, opts ...clientv3.OpOption) clientv3.WatchChan {
-		return a.follow(ctx, key, after, opts...)
-	}
-
 	if seen.Holder.Session == s.id {
-		return await(outer, neighbour{}, nil, follow(own, int64(seen.Revision)), nil)
+		return await(ctx, neighbour{}, nil, a.follow(inner, own, int64(seen.Revision)), nil)
 	}
 	p, stands := s.place(key)
 	if stands && p.revision < int64(seen.Revision) { // somebody has looked since, and who is right ahead may have changed
@@ -91,10 +87,9 @@ func (s *session) watch(ctx context.Context, a *api, key string, seen leadership
 		p, stands = s.place(key)
 	}
 	if !stands || p.ahead.key == "" {
-		return await(outer, neighbour{}, nil, nil, follow(prefix, int64(seen.Revision), clientv3.WithPrefix()))
+		return await(ctx, neighbour{}, nil, nil, a.follow(inner, prefix, int64(seen.Revision), clientv3.WithPrefix()))
 	}
-	ahead := follow(p.ahead.key, p.revision, withResigned(p.ahead.key))
-	return await(outer, p.ahead, func(n neighbour) { s.note(key, n) }, follow(own, p.revision), ahead)
+	return await(ctx, p.ahead, func(n neighbour) { s.note(key, n) }, nil, a.follow(inner, p.ahead.key, p.revision, withResigned(p.ahead.key)))
 }
 
 // await waits for the first event that counts, of the own key or of others. What happens to ahead is told to note; its sign comes with its

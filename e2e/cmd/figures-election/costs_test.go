@@ -76,7 +76,7 @@ func TestFootprintsOfOursWithASharedClientAreJudged(t *testing.T) {
 		{"nor of others", footprint.Kind{Peer: true}, footprint.Footprint{Bytes: 1 << 20, Goroutines: 20}, "a.bytes 1048576 bytes\na.goroutines 20.00 goroutines\n", ""},
 	} {
 		t.Run(tc.sentence, func(t *testing.T) {
-			out, short := printed(func(r *report) { r.footprint("a.", tc.kind, tc.taken) })
+			out, short := printed(func(r *report) { r.footprint("a.", 20480, tc.kind, tc.taken) })
 			if out != tc.out || short != tc.fallen {
 				t.Errorf("got\n%s%s\nwant\n%s%s", out, short, tc.out, tc.fallen)
 			}
