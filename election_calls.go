@@ -46,6 +46,11 @@ func (m *machine) agenda() []appointment {
 	return list
 }
 
+// proves reports whether a read of the key is wanted for nothing but the proof of a term, beside a renewal.
+func (s *state) proves() bool {
+	return s.phase == phaseLeading && (s.calls[opRenew].seq != 0 || s.proved.mono < s.renewed.mono)
+}
+
 // requestDue sends what the agenda has due, and reports whether there was anything.
 func (m *machine) requestDue() bool {
 	sent := false

@@ -21,15 +21,18 @@ type asker struct {
 	post  *post
 	seq   uint64
 	limit time.Duration
+	hurry bool // it is no mere proof of a term that goes on
 }
 
 // batch are the requests that the next call answers.
 type batch struct {
 	linger  time.Duration // how long the first waits for others
 	spacing time.Duration // between two calls
+	hurried time.Duration // the same, where somebody is in a hurry; 0: as any
 	most    int           // calls under way
 
 	askers []asker
+	hurry  bool          // one of them is in a hurry
 	first  time.Duration // when the first of them asked
 	sent   time.Duration // when the last call was sent; 0: there was none
 	flying int
@@ -39,7 +42,7 @@ func (b *batch) add(a asker, now time.Duration) {
 	if len(b.askers) == 0 {
 		b.first = now
 	}
-	b.askers = append(b.askers, a)
+	b.askers, b.hurry = append(b.askers, a), b.hurry || a.hurry
 }
 
 // due is when the next call is to be sent.
@@ -50,13 +53,17 @@ func (b *batch) due() time.Duration {
 	case b.sent == 0:
 		return b.first + b.linger
 	}
-	return max(b.first+b.linger, b.sent+b.spacing)
+	spacing := b.spacing
+	if b.hurry && b.hurried > 0 {
+		spacing = b.hurried
+	}
+	return max(b.first+b.linger, b.sent+spacing)
 }
 
 // send takes the askers for a call that is sent now, and returns how long that may take.
 func (b *batch) send(now time.Duration) ([]asker, time.Duration) {
 	askers := b.askers
-	b.askers, b.sent = nil, max(now, 1)
+	b.askers, b.hurry, b.sent = nil, false, max(now, 1)
 	b.flying++
 	var limit time.Duration
 	for _, a := range askers {
@@ -200,13 +207,15 @@ func (c *calls) flush() {
 		}
 	}
 	for c.working < mostWorkers && len(c.urgent)+len(c.queue) > 0 {
-		if len(c.urgent) > 0 {
-			c.work(c.urgent[0])
-			c.urgent = c.urgent[1:]
-			continue
+		queue := &c.urgent
+		if len(*queue) == 0 {
+			queue = &c.queue
 		}
-		c.work(c.queue[0])
-		c.queue = c.queue[1:]
+		c.work((*queue)[0])
+		(*queue)[0] = nil // what is done is not kept
+		if *queue = (*queue)[1:]; len(*queue) == 0 {
+			*queue = nil
+		}
 	}
 }
 
@@ -214,7 +223,7 @@ func (c *calls) flush() {
 func (p *post) start(r request) {
 	c := &p.desk.calls
 	now := p.desk.clock.now().mono
-	a := asker{p, r.seq, r.limit}
+	a := asker{p, r.seq, r.limit, !p.state.proves()}
 	switch r.op {
 	case opRenew, opCampaign, opWatch, opRelease:
 		if c.session == nil || c.session.ID() != p.state.session {

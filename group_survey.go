@@ -35,7 +35,7 @@ const awaitPause = 20 * time.Millisecond
 func (s *survey) begin(d *desk) {
 	s.desk = d
 	s.surveyor, _ = d.backend.(Surveyor)
-	s.reads = batch{linger: time.Millisecond, spacing: 2 * awaitPause, most: 2}
+	s.reads = batch{linger: time.Millisecond, spacing: d.config.Session.attempt() / 4, hurried: 2 * awaitPause, most: 2}
 	s.reread = d.members[0].rules.reread
 	s.distrust = s.reread
 	if s.surveyor != nil {
@@ -47,7 +47,7 @@ func (s *survey) begin(d *desk) {
 
 // ask has a read answered by the next survey. It reports false where the key has to be read by itself: surveys say only what has changed since the last one.
 func (s *survey) ask(a asker, now time.Duration) bool {
-	if s.surveyor == nil || a.post.read == 0 || a.post.read < s.revision {
+	if p := a.post; s.surveyor == nil || p.read == 0 || p.read < max(s.revision, p.moved) {
 		return false
 	}
 	s.reads.add(a, now)
