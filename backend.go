@@ -58,12 +58,12 @@ type Backend interface {
 }
 
 // Surveyor is what a [Backend] may implement besides, for groups: it reads and watches many keys by one request, as long as nothing changes. Revisions are those of
-// [Observation], which compare among all keys then. The rules of [Backend] apply, and these:
+// [Observation], which compare among all keys then; that of a key may be as low as its latest change, since a read of it that begins after some revision was told shows it as of that one or later. The rules of [Backend] apply, and these:
 //
 //  10. Survey MUST name each key that does not stand, at some instant after Survey was called, exactly as it stood at revision since: the same holder, token
 //     and value, with the revision of its latest change, or a later one. It MAY name others. revision MUST be that of the instant.
 //  11. Await MUST name, with the revision of its latest change, each key that [Session.Watch] of session would return for in the changes after since up to revision. It MAY name others.
-//     What [Session.Watch] does for Campaign and Resign to know, Await MUST do as well.
+//     What [Session.Watch] does for Campaign and Resign to know, Await MUST do as well, unless they only do faster with it.
 type Surveyor interface {
 	// Survey asks, linearizably, which of keys have changed since the revision since, which is not 0.
 	Survey(ctx context.Context, keys []string, since uint64) (changed map[string]uint64, revision uint64, err error)

@@ -44,7 +44,7 @@ type GroupMessage struct {
 // well; those about the services name the field "services". It does not wait for the store.
 //
 // The members share one session: one renewal serves all, and where the store ends the session, all of them lose their terms. Several thousand are no more work for the
-// store than one, while nothing changes, where its backend implements [Surveyor] and its sessions [Awaiter], as those of memory and etcd do; otherwise each member reads and watches its key
+// store than one, while nothing changes, where its backend implements [Surveyor], as those of memory, etcd and Consul do; otherwise each member reads and watches its key
 // by itself, as one that was built alone does. [ClusterFactory.Health] is asked once, for all. [ClusterFactory.Session] is refused. Under single mode all of them lead.
 //
 // Resign, StandDown, TransferTo and Close of one member are about its election alone. Its Close gives up its key and completes its stream; the session lives on for the others.

@@ -14,6 +14,7 @@ type job struct {
 	stop    context.CancelCauseFunc
 	began   bool
 	ended   chan struct{}
+	floor   uint64      // the revision that the group had heard of when the job began
 	finish  func(reply) // on the loop
 }
 
@@ -24,7 +25,7 @@ func (c *calls) enqueue(queue *[]*job, p *post, r request, after *job) *job {
 	j.finish = func(out reply) {
 		out.seq = r.seq
 		if r.op == opObserve || r.op == opCampaign {
-			c.surveys.learn(p, out)
+			out = c.surveys.learn(p, out, j.floor)
 		}
 		c.reply(p, out)
 		c.check(j.session, out.err)
@@ -50,7 +51,7 @@ func (c *calls) work(j *job) {
 	if j.began {
 		return
 	}
-	j.began = true
+	j.began, j.floor = true, c.surveys.floor()
 	c.working++
 	c.running.Go(func() {
 		ctx, cancel := context.WithTimeout(j.ctx, j.request.limit)

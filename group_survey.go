@@ -54,15 +54,24 @@ func (s *survey) ask(a asker, now time.Duration) bool {
 	return true
 }
 
-// learn takes in what a read of one key showed.
-func (s *survey) learn(p *post, r reply) {
-	if s.surveyor == nil || r.err != nil || r.seen.Revision < p.read {
-		return
+// floor is the greatest revision that was heard of.
+func (s *survey) floor() uint64 { return max(s.revision, s.awaited) }
+
+// learn takes in what a read of one key showed that began when floor was heard of. The read is linearizable, and so the key stood like that at floor, or later. It may tell no more than
+// the revision of the key's own latest change, long before that: surveys would go on from there for ever.
+func (s *survey) learn(p *post, r reply, floor uint64) reply {
+	if s.surveyor == nil || r.err != nil {
+		return r
+	}
+	r.seen.Revision = max(r.seen.Revision, floor)
+	if r.seen.Revision < p.read {
+		return r
 	}
 	p.known, p.read = r.seen.Holder, r.seen.Revision
 	if p.read >= s.since && p.read < s.revision && s.changed[p.member.key] <= p.read { // a survey overtook it, and found nothing new
 		p.read = s.revision
 	}
+	return r
 }
 
 // due is when flush has to be called again.

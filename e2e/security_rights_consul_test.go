@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +119,48 @@ func TestSecurityConsulPolicyIsEnough(t *testing.T) {
 	}
 	if keys, _, err := server.Client().KV().Keys("", "", nil); err != nil || len(keys) != 0 {
 		t.Errorf("left behind: %v, %v", keys, err)
+	}
+}
+
+// A group needs no more than each of its members does: of what else is in their folder it learns that it has changed, and no more.
+func TestSecurityConsulPolicyIsEnoughForGroups(t *testing.T) {
+	t.Parallel()
+	server := consulserver.Run(t, consulserver.Options{ACL: true})
+	operator := server.Client()
+	var rules []consulRule
+	services := []string{"billing", "mail"}
+	cfg := newElection(calmTTL)
+	for _, service := range services {
+		cfg.ServiceName = service
+		rules = append(rules, consulRules(t, server, cfg)...)
+	}
+	slices.SortFunc(rules, func(a, b consulRule) int { return cmp.Compare(a.resource+a.name, b.resource+b.name) })
+	secret, _ := consulToken(t, operator, hcl(slices.Compact(rules)))
+	group := must(consulAt(server, consul.WithToken(secret)).Configure(cfg).Group(context.Background(), services...))(t)
+	leads := func(context.Context) error {
+		for _, m := range group.Members() {
+			if !m.IsLeader() {
+				return fmt.Errorf("it does not lead %s", m.Term().Key())
+			}
+		}
+		return nil
+	}
+	eventually(t, leads)
+	if _, err := operator.KV().Put(&api.KVPair{Key: "services/secret"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	token := group.Member("mail").Term().Token()
+	if _, err := operator.KV().Delete("services/mail/leader", nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func(ctx context.Context) error {
+		if group.Member("mail").Term().Token() <= token {
+			return errors.New("it leads the term of before")
+		}
+		return leads(ctx)
+	})
+	if err := group.Close(); err != nil {
+		t.Errorf("close: %v", err)
 	}
 }
 

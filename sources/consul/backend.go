@@ -21,6 +21,7 @@ type backend struct {
 	transport   *http.Transport // nil for a client that was given
 	credentials *credentials
 	check       *sessionCheck // nil without one
+	roll        *roll         // of the keys that are surveyed
 
 	mu       sync.Mutex
 	holdings map[place]holding
@@ -46,7 +47,7 @@ func newBackend(agent leadership.ConsulConfig, s settings) (leadership.Backend, 
 		return nil, err
 	}
 	s.token = "" // from here on it is in the credentials alone: a backend may be printed
-	b := &backend{settings: s, client: s.client, credentials: tokens, check: newSessionCheck(s), holdings: make(map[place]holding)}
+	b := &backend{settings: s, client: s.client, credentials: tokens, check: newSessionCheck(s), roll: newRoll(), holdings: make(map[place]holding)}
 	if b.client == nil {
 		if b.client, b.transport, err = newClient(agent, s); err != nil {
 			return nil, err

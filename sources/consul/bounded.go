@@ -29,6 +29,11 @@ const (
 	maxComplaint = 2 << 10
 )
 
+// excess says by what an answer is longer than it may be.
+type excess string
+
+func (e excess) Error() string { return string(e) }
+
 // bounded is a transport whose answers have a bounded size, and whose refusals don't repeat what the request was allowed by.
 type bounded struct{ *http.Transport }
 
@@ -40,7 +45,7 @@ func (t bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch resp.StatusCode {
 	case http.StatusOK:
 		size, parts := int64(maxAnswer), maxParts
-		if req.URL.Query().Has("recurse") {
+		if q := req.URL.Query(); q.Has("recurse") || q.Has("keys") {
 			size, parts = maxList, maxListParts
 		}
 		resp.Body = &boundedBody{LimitedReader: &io.LimitedReader{R: resp.Body, N: size}, Closer: resp.Body, most: size, mostParts: parts}
@@ -65,7 +70,7 @@ type boundedBody struct {
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.N <= 0 {
-		return 0, fmt.Errorf("more than %d bytes", b.most)
+		return 0, excess(fmt.Sprintf("more than %d bytes", b.most))
 	}
 	n, err := b.LimitedReader.Read(p)
 	for _, c := range p[:n] {
@@ -87,7 +92,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		}
 	}
 	if b.parts > b.mostParts {
-		return 0, fmt.Errorf("more than %d values", b.mostParts)
+		return 0, excess(fmt.Sprintf("more than %d values", b.mostParts))
 	}
 	return n, err
 }

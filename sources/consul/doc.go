@@ -24,6 +24,11 @@
 // gives it back. That one takes the key at once; the others hold back for 0.3 to 1.3 s, in which they see who has it, and ask for nothing. So a handover among many costs the store little more than one among two. Where
 // that one has died, or nobody is named (the leader crashed, or knew of nobody yet), everybody asks, and the store decides. Members of the Java library publish nothing: they ask at once.
 //
+// # Groups
+//
+// A group looks at the index of the folder that its keys have in common, "services", and reads all of them, 64 at a time, when that has moved. Whatever is written below that folder moves it. A token needs nothing besides what each of the keys needs, but where the
+// servers' acl.enable_key_list_policy is on it needs the right to list the folder. Without that the group goes by the index of the whole store, once a second.
+//
 // # Fencing tokens
 //
 // The token of a term is the key's ModifyIndex at acquisition, an index of the cluster's log. It grows across

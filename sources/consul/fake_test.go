@@ -105,13 +105,15 @@ type request struct {
 	body  string
 }
 
-// kind names a request: "get", "own" for the own candidacy, "list", "txn", or "look" if that only reads, and "publish" if it is about a candidacy alone, "delete", "create", "renew", "info", "destroy", and of the agent's own "services", "register", "deregister", "update".
+// kind names a request: "get", "own" for the own candidacy, "list", "keys" for a list of names, "txn", or "look" if that only reads, and "publish" if it is about a candidacy alone, "delete", "create", "renew", "info", "destroy", and of the agent's own "services", "register", "deregister", "update".
 func kind(r *http.Request) string {
 	switch path := r.URL.Path; {
 	case path == "/v1/txn":
 		return "txn"
 	case strings.HasPrefix(path, "/v1/kv/") && r.URL.Query().Has("recurse"):
 		return "list"
+	case strings.HasPrefix(path, "/v1/kv/") && r.URL.Query().Has("keys"):
+		return "keys"
 	case strings.HasPrefix(path, "/v1/kv/"+candidaciesOf(key)) && r.Method == http.MethodGet:
 		return "own"
 	case strings.HasPrefix(path, "/v1/kv/") && r.Method == http.MethodGet:

@@ -198,11 +198,12 @@ func (s *session) sweepAll(ctx context.Context) error {
 	var once sync.Once
 	var failed error
 	slots := make(chan struct{}, mostSweeps)
+	until := time.Now().Add(sweepDelay)
 	for key, left := range s.left() {
 		slots <- struct{}{}
 		running.Go(func() {
 			defer func() { <-slots }()
-			err := s.sweep(ctx, key, left)
+			err := s.sweep(ctx, key, left, until)
 			if err == nil {
 				s.unleave(key)
 				return
@@ -216,7 +217,7 @@ func (s *session) sweepAll(ctx context.Context) error {
 
 // sweep deletes key if nobody holds it and the sign still stands there. A transaction guards the deletion by the index at
 // which the sign was written or seen: who took the key since keeps it.
-func (s *session) sweep(ctx context.Context, key string, left sign) error {
+func (s *session) sweep(ctx context.Context, key string, left sign, until time.Time) error {
 	if left.index == 0 {
 		state, err := s.backend.readKey(ctx, key)
 		if err != nil {
@@ -230,18 +231,20 @@ func (s *session) sweep(ctx context.Context, key string, left sign) error {
 	if s.attached || s.backend.outlives() > 0 {
 		// Our session lives on, or its end proves nothing, so that a waiter that misses the sign would wait for a TTL. Give it a
 		// moment; when somebody takes the key, that ends the wait, and the deletion below does nothing.
-		wait := sweepDelay
+		wait := time.Until(until)
 		if limit, ok := ctx.Deadline(); ok {
 			wait = min(wait, time.Until(limit)/2) // the deletion takes time, too
 		}
-		if _, err := s.backend.awaitKey(ctx, key, left.index, wait); err != nil {
-			return err
+		if wait >= time.Millisecond { // Consul takes nothing shorter, and 0 for its own default
+			if _, err := s.backend.awaitKey(ctx, key, left.index, wait); err != nil {
+				return err
+			}
 		}
 	}
 	return s.backend.deleteKey(ctx, "remove the sign in key", key, left.index)
 }
 
-// sweepDelay is how long the sign of an attached session, or of one with checks, waits at most for a successor to read it.
+// sweepDelay is how long the signs of an attached session, or of one with checks, wait at most for successors to read them.
 const sweepDelay = 500 * time.Millisecond
 
 // leave notes a sign and returns the one noted before.

@@ -3,9 +3,12 @@ package consul
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -129,9 +132,37 @@ func TestAttachedSessionLeavesItsSignForAMoment(t *testing.T) {
 	if got := a.kinds(); got != "renew look txn get delete" {
 		t.Errorf("requests: %s", got)
 	}
-	if q := a.got("get")[0].query; q["index"] != "20" || q["wait"] != "500ms" {
+	q := a.got("get")[0].query
+	if wait, err := time.ParseDuration(q["wait"]); err != nil || q["index"] != "20" || wait > sweepDelay || wait < sweepDelay/2 {
 		t.Errorf("waited with %v", q)
 	}
+}
+
+// Many signs wait together.
+func TestManySignsWaitTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, end := bubble(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodDelete {
+				answer{body: "true"}.write(w)
+				return
+			}
+			wait, _ := time.ParseDuration(r.URL.Query().Get("wait"))
+			_ = sleep(r.Context(), wait)
+			answer{index: "20", body: []api.KVPair{{Key: strings.TrimPrefix(r.URL.Path, "/v1/kv/"), ModifyIndex: 20}}}.write(w)
+		}))
+		defer end()
+		s := b.newSession(idTwo, 10*time.Second, true)
+		for i := range 10 * mostSweeps {
+			s.leave(fmt.Sprint("key-", i), sign{value: voteOf(""), index: 20})
+		}
+		began := time.Now()
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > sweepDelay {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 // A resignation that is carried out late must not end a later holding of a session that lives on: it names the index of the one that it is about.

@@ -22,6 +22,7 @@ type ensemble struct {
 	mu       sync.Mutex
 	rng      *rand.Rand
 	index    uint64 // of the last write
+	folder   uint64 // of the last write to any key
 	sessions map[string]*fakeSession
 	keys     map[string]api.KVPair
 	past     []fakeState // what reads that may be stale can show, oldest first
@@ -50,6 +51,7 @@ type fakeState struct {
 	from  time.Time
 	index uint64
 	keys  map[string]api.KVPair
+	below uint64 // the index of the folder
 }
 
 func newEnsemble(seed uint64) *ensemble {
@@ -68,7 +70,11 @@ func (e *ensemble) do(f func()) {
 
 // wrote notes that something changed. The caller holds the lock and has raised the index.
 func (e *ensemble) wrote() {
-	e.past = append(e.past, fakeState{time.Now(), e.index, maps.Clone(e.keys)})
+	same := func(a, b api.KVPair) bool { return a.ModifyIndex == b.ModifyIndex }
+	if n := len(e.past); n == 0 || !maps.EqualFunc(e.past[n-1].keys, e.keys, same) {
+		e.folder = e.index
+	}
+	e.past = append(e.past, fakeState{time.Now(), e.index, maps.Clone(e.keys), e.folder})
 	if len(e.past) > 64 {
 		e.past = slices.Clone(e.past[32:])
 	}
@@ -135,6 +141,8 @@ func (e *ensemble) answer(r *http.Request) answer {
 	switch k := kind(r); k {
 	case "get":
 		return e.get(r, strings.TrimPrefix(r.URL.Path, "/v1/kv/"))
+	case "keys":
+		return e.names(r)
 	case "list":
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -197,6 +205,31 @@ func (e *ensemble) create(r *http.Request) answer {
 
 // get is a read, or a blocking query.
 func (e *ensemble) get(r *http.Request, key string) answer {
+	return e.block(r, func() (index uint64, _ answer) {
+		pair, ok, index := e.read(key, r.URL.Query().Has("consistent"))
+		if !ok {
+			return index, answer{status: http.StatusNotFound, body: ""}
+		}
+		return index, answer{body: []api.KVPair{pair}}
+	})
+}
+
+// names is a listing, or a blocking query, of what stands in the one folder that there is.
+func (e *ensemble) names(r *http.Request) answer {
+	return e.block(r, func() (index uint64, _ answer) {
+		state := fakeState{keys: e.keys, below: e.folder}
+		if !r.URL.Query().Has("consistent") {
+			state = e.behind()
+		}
+		if len(state.keys) == 0 {
+			return state.below, answer{status: http.StatusNotFound, body: ""}
+		}
+		return state.below, answer{body: []string{"services/"}}
+	})
+}
+
+// block answers as f does under the lock, with its index, once that is greater than the one that r waits from.
+func (e *ensemble) block(r *http.Request, f func() (index uint64, a answer)) answer {
 	q := r.URL.Query()
 	least, _ := strconv.ParseUint(q.Get("index"), 10, 64)
 	wait, _ := time.ParseDuration(q.Get("wait"))
@@ -204,9 +237,10 @@ func (e *ensemble) get(r *http.Request, key string) answer {
 	defer timer.Stop()
 	for {
 		e.mu.Lock()
-		pair, ok, index := e.read(key, q.Has("consistent"))
-		changed, quiet, told := e.changed, e.quiet, e.told(index)
-		now, _ := strconv.ParseUint(told, 10, 64)
+		index, a := f()
+		changed, quiet := e.changed, e.quiet
+		a.index = e.told(index)
+		now, _ := strconv.ParseUint(a.index, 10, 64)
 		e.mu.Unlock()
 		if least > 0 && now <= least {
 			select {
@@ -218,25 +252,41 @@ func (e *ensemble) get(r *http.Request, key string) answer {
 			case <-r.Context().Done():
 			}
 		}
-		if !ok {
-			return answer{status: http.StatusNotFound, index: told, body: ""}
-		}
-		return answer{index: told, body: []api.KVPair{pair}}
+		return a
 	}
 }
 
-// read shows a key, as it was a while ago where the read may be stale. The caller holds the lock.
-func (e *ensemble) read(key string, consistent bool) (pair api.KVPair, ok bool, index uint64) {
-	keys, index := e.keys, e.index
-	if !consistent && e.lag > 0 {
+// behind is what reads that may be stale show. The caller holds the lock.
+func (e *ensemble) behind() fakeState {
+	state := fakeState{index: e.index, keys: e.keys, below: e.folder}
+	if e.lag > 0 {
 		for _, s := range slices.Backward(e.past) {
-			keys, index = s.keys, s.index
-			if time.Since(s.from) >= e.lag {
+			if state = s; time.Since(s.from) >= e.lag {
 				break
 			}
 		}
 	}
-	pair, ok = keys[key]
+	return state
+}
+
+// reap forgets deletions. The caller holds the lock.
+func (e *ensemble) reap() {
+	e.folder = 1
+	for _, pair := range e.keys {
+		e.folder = max(e.folder, pair.ModifyIndex)
+	}
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// read shows a key, as it was a while ago where the read may be stale. The caller holds the lock.
+func (e *ensemble) read(key string, consistent bool) (pair api.KVPair, ok bool, index uint64) {
+	state := fakeState{index: e.index, keys: e.keys}
+	if !consistent {
+		state = e.behind()
+	}
+	index = state.index
+	pair, ok = state.keys[key]
 	if ok {
 		index = pair.ModifyIndex
 	}
