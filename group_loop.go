@@ -17,9 +17,10 @@ type post struct {
 	place int           // in the desk's queue of wakes; -1: not there
 	due   time.Duration // when step has to be called again, by the monotonic clock
 
-	known Holder // as the last read showed it
-	read  uint64 // the revision of that read; 0: there was none
-	moved uint64 // the revision of the last change of the key that was heard of
+	known  Holder // as the last read showed it
+	read   uint64 // the revision of that read; 0: there was none
+	turned uint64 // the revision of the read that first showed this holding
+	moved  uint64 // the revision of the last change of the key that was heard of
 
 	stirred uint64 // the revision of the last change of the key that a survey told
 

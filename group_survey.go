@@ -67,11 +67,21 @@ func (s *survey) learn(p *post, r reply, floor uint64) reply {
 	if r.seen.Revision < p.read {
 		return r
 	}
+	if h := r.seen.Holder; h.Session != p.known.Session || h.Token != p.known.Token {
+		p.turned = r.seen.Revision
+	}
 	p.known, p.read = r.seen.Holder, r.seen.Revision
-	if p.read >= s.since && p.read < s.revision && s.changed[p.member.key] <= p.read { // a survey overtook it, and found nothing new
+	if p.read < s.revision && p.stands(s.since, s.changed) { // a survey overtook it, and found nothing new
 		p.read = s.revision
 	}
 	return r
+}
+
+// stands reports whether the key stands as it was last read, by a survey of what has changed after since. One that was read to have changed after since, and is not named, does not: a key that was
+// taken and deleted stands as before.
+func (p *post) stands(since uint64, changed map[string]uint64) bool {
+	at, named := changed[p.member.key]
+	return p.read >= since && p.read >= at && (named || p.turned <= since || p.known.Session != p.state.session)
 }
 
 // due is when flush has to be called again.
@@ -147,9 +157,8 @@ func (s *survey) send(now time.Duration, distrust bool) {
 func (s *survey) surveyed(since uint64, changed map[string]uint64, revision uint64) {
 	for _, m := range s.desk.members {
 		p := m.post
-		at := changed[m.key]
-		p.stirred = max(p.stirred, at)
-		if p.read >= since && p.read >= at { // else it has changed since it was read, or may have
+		p.stirred = max(p.stirred, changed[m.key])
+		if p.stands(since, changed) { // else it has changed since it was read, or may have
 			p.read = max(p.read, revision)
 		}
 	}

@@ -2,6 +2,7 @@ package leadership_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,43 @@ func (s lowlySession) Campaign(ctx context.Context, key string, value []byte) (l
 	seen, err := s.Session.Campaign(ctx, key, value)
 	seen.Revision = 1
 	return seen, err
+}
+
+// terse is a backend that names no key in a survey that is nobody's, as where it was nobody's before as well; and whose watch hangs.
+type terse struct{ *tally }
+
+func (b terse) Survey(ctx context.Context, keys []string, since uint64) (map[string]uint64, uint64, error) {
+	changed, revision, err := b.tally.Survey(ctx, keys, since)
+	for key := range changed {
+		if seen, err := b.Backend.Observe(ctx, key); err == nil && seen.Holder.Session == "" {
+			delete(changed, key)
+		}
+	}
+	return changed, revision, err
+}
+
+func (b terse) Await(ctx context.Context, _ leadership.Session, _ []string, since uint64) (map[string]uint64, uint64, error) {
+	return nil, since, hang(ctx)
+}
+
+func TestAKeyThatWasTakenAndDeletedBetweenTwoSurveysIsNotTakenForHeld(t *testing.T) {
+	bubble(t, "P6: though no survey names it, and no watch tells of it", func(t *testing.T, store *memory.Store) {
+		c := assemble(t, store, "a", 3, func(f *leadership.ClusterFactory, _ *leadership.Config) {
+			f.Wrap(func(_ leadership.Config, b leadership.Backend) leadership.Backend { return terse{b.(*tally)} })
+		})
+		m := c.Members()[1]
+		if err := m.StandDown(t.Context(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		for !m.IsLeader() {
+			time.Sleep(time.Millisecond)
+		}
+		store.DeleteKey("services/service-1/leader") // an operator
+		time.Sleep(15 * time.Second)
+		if last := c.last("service-1", leadership.StatusRelegation); !errors.Is(last.Err, leadership.ErrKeyLost) {
+			t.Errorf("it was relegated for %v, and leads %v", last.Err, m.IsLeader())
+		}
+	})
 }
 
 // TestReadsOfOneKeyCountAsOfTheLatestRevision has keys whose own revisions are below that of the store.
