@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/leadership-go/leadership"
-	"github.com/leadership-go/leadership/e2e/internal/group"
 	"github.com/leadership-go/leadership/e2e/internal/stores"
 	"github.com/leadership-go/leadership/e2e/internal/traffic"
 	"github.com/leadership-go/leadership/internal/grammar"
@@ -66,27 +65,6 @@ func TestGroups(t *testing.T) {
 			}
 			if left := must(s.Sessions(soon(t)))(t); len(left) != len(sessions) {
 				t.Errorf("sessions at the store: %q, before: %q", left, sessions)
-			}
-		})
-	}
-}
-
-// TestGroupIsMeasured has a group of 1,000 services at each store.
-func TestGroupIsMeasured(t *testing.T) {
-	for _, starter := range stores.All() {
-		t.Run(starter.Name, func(t *testing.T) {
-			s := startStore(t, starter, stores.Options{})
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			cfg := newElection(calmTTL)
-			f, err := group.Measure(ctx, s.Factory().Configure(cfg), group.Run{Services: 1000, Quiet: 2 * calmTTL, Addrs: s.Addrs()})
-			t.Log(f)
-			reads, connections := 0.0, 4
-			if starter.Name == "consul" { // there keys that were taken during the first surveys are read once more, and calls under way have a connection each
-				reads, connections = 1, 8
-			}
-			if err != nil || f.Renewals > 4 || f.Reads > reads || f.Goroutines > 60 || f.Connections > connections {
-				t.Errorf("%v", err)
 			}
 		})
 	}
