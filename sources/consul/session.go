@@ -189,64 +189,6 @@ func (s *session) Close(ctx context.Context) error {
 	return errors.Join(append(errs, s.sweepAll(ctx))...)
 }
 
-// mostSweeps is how many signs are swept at a time.
-const mostSweeps = 32
-
-// sweepAll sweeps the signs of all keys. It returns the first error.
-func (s *session) sweepAll(ctx context.Context) error {
-	var running sync.WaitGroup
-	var once sync.Once
-	var failed error
-	slots := make(chan struct{}, mostSweeps)
-	until := time.Now().Add(sweepDelay)
-	for key, left := range s.left() {
-		slots <- struct{}{}
-		running.Go(func() {
-			defer func() { <-slots }()
-			err := s.sweep(ctx, key, left, until)
-			if err == nil {
-				s.unleave(key)
-				return
-			}
-			once.Do(func() { failed = err })
-		})
-	}
-	running.Wait()
-	return failed
-}
-
-// sweep deletes key if nobody holds it and the sign still stands there. A transaction guards the deletion by the index at
-// which the sign was written or seen: who took the key since keeps it.
-func (s *session) sweep(ctx context.Context, key string, left sign, until time.Time) error {
-	if left.index == 0 {
-		state, err := s.backend.readKey(ctx, key)
-		if err != nil {
-			return err
-		}
-		if state.entry == nil || state.entry.Session != "" || string(state.entry.Value) != string(left.value) {
-			return nil
-		}
-		left.index = state.entry.ModifyIndex
-	}
-	if s.attached || s.backend.outlives() > 0 {
-		// Our session lives on, or its end proves nothing, so that a waiter that misses the sign would wait for a TTL. Give it a
-		// moment; when somebody takes the key, that ends the wait, and the deletion below does nothing.
-		wait := time.Until(until)
-		if limit, ok := ctx.Deadline(); ok {
-			wait = min(wait, time.Until(limit)/2) // the deletion takes time, too
-		}
-		if wait >= time.Millisecond { // Consul takes nothing shorter, and 0 for its own default
-			if _, err := s.backend.awaitKey(ctx, key, left.index, wait); err != nil {
-				return err
-			}
-		}
-	}
-	return s.backend.deleteKey(ctx, "remove the sign in key", key, left.index)
-}
-
-// sweepDelay is how long the signs of an attached session, or of one with checks, wait at most for successors to read them.
-const sweepDelay = 500 * time.Millisecond
-
 // leave notes a sign and returns the one noted before.
 func (s *session) leave(key string, left sign) (before sign, ok bool) {
 	s.mu.Lock()

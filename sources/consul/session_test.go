@@ -2,10 +2,12 @@ package consul
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,29 +140,70 @@ func TestAttachedSessionLeavesItsSignForAMoment(t *testing.T) {
 	}
 }
 
-// Many signs wait together.
-func TestManySignsWaitTogether(t *testing.T) {
+// Many signs wait together, and are removed many at a time. Those that somebody has taken are left alone.
+func TestManySignsAreRemovedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		signs := make(map[string]uint64) // what stands at the store
+		requests := 0
 		b, end := bubble(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodDelete {
+			mu.Lock()
+			defer mu.Unlock()
+			requests++
+			key := strings.TrimPrefix(r.URL.Path, "/v1/kv/")
+			switch {
+			case r.Method == http.MethodGet:
+				answer{index: "20", body: []api.KVPair{{Key: key, ModifyIndex: signs[key], Value: voteOf("")}}}.write(w)
+			case r.Method == http.MethodDelete:
+				delete(signs, key)
 				answer{body: "true"}.write(w)
-				return
+			default:
+				var ops api.TxnOps
+				if err := json.NewDecoder(r.Body).Decode(&ops); err != nil || len(ops) > mostSwept {
+					t.Errorf("%d operations, %v", len(ops), err)
+				}
+				var errs []*api.TxnError
+				for i, op := range ops {
+					if op.KV.Verb != api.KVDeleteCAS || signs[op.KV.Key] != op.KV.Index {
+						errs = append(errs, &api.TxnError{OpIndex: i, What: fmt.Sprintf("failed to delete key %q, index is stale", op.KV.Key)})
+					}
+				}
+				if len(errs) > 0 {
+					rolledBack(errs...).write(w)
+					return
+				}
+				for _, op := range ops {
+					delete(signs, op.KV.Key)
+				}
+				answer{body: api.TxnResponse{}}.write(w)
 			}
-			wait, _ := time.ParseDuration(r.URL.Query().Get("wait"))
-			_ = sleep(r.Context(), wait)
-			answer{index: "20", body: []api.KVPair{{Key: strings.TrimPrefix(r.URL.Path, "/v1/kv/"), ModifyIndex: 20}}}.write(w)
 		}))
 		defer end()
+		const many, taken, unknown = 1000, 150, 3
 		s := b.newSession(idTwo, 10*time.Second, true)
-		for i := range 10 * mostSweeps {
-			s.leave(fmt.Sprint("key-", i), sign{value: voteOf(""), index: 20})
+		for i := range many {
+			key, index := fmt.Sprint("key-", i), uint64(20)
+			signs[key] = index
+			switch {
+			case i < taken:
+				signs[key] = 21
+			case i < taken+unknown: // the answer was lost
+				index = 0
+			}
+			s.leave(key, sign{value: voteOf(""), index: index})
 		}
 		began := time.Now()
 		if err := s.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if took := time.Since(began); took > sweepDelay {
+		if took := time.Since(began); took != sweepDelay {
 			t.Errorf("it took %v", took)
+		}
+		if len(signs) != taken || len(s.left()) != 0 {
+			t.Errorf("%d are there, of which %d are to stay; it would look again for %d", len(signs), taken, len(s.left()))
+		}
+		if most := 2*(many/mostSwept+1) + 2*unknown; requests > most {
+			t.Errorf("%d requests, and %d are enough", requests, most)
 		}
 	})
 }
