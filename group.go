@@ -228,19 +228,18 @@ type inbox struct {
 	signal chan struct{}
 }
 
-// put adds an event and wakes the loop. It reports false once the group is closed.
-func (b *inbox) put(p *post, e event) bool {
+// put adds an event and wakes the loop.
+func (b *inbox) put(p *post, e event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.over {
-		return false
+		return
 	}
 	b.list = append(b.list, delivery{p, e})
 	select {
 	case b.signal <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // take returns all that has come since the last time.

@@ -46,23 +46,23 @@ func (m *Member) begin(ctx context.Context, s state, probe HealthProbe) {
 // tick says that time has passed.
 func tick(*seat) input { return input{kind: inTick} }
 
-// tell has e taken in its turn, and does not wait for that. It reports false where the member is closed, whose done closes then, if it has not.
-func (m *Member) tell(e event) bool {
+// tell has e taken in its turn, and does not wait for that. A member that is closed, or closes first, takes no notice: who waits for what comes of it waits for done, too.
+func (m *Member) tell(e event) {
 	if m.post != nil {
-		return m.post.group.inbox.put(m.post, e)
+		m.post.group.inbox.put(m.post, e)
+		return
 	}
 	l := m.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.over {
-		return false
+		return
 	}
 	l.events = append(l.events, e)
 	if !l.running {
 		l.running = true
 		go l.run()
 	}
-	return true
 }
 
 // becomes tells the member of an input that is always the same.

@@ -24,7 +24,7 @@ func asInstance() (ran bool, code int) {
 		return false, 0
 	}
 	if err := serve(name, os.Getenv(envEtcd), os.Stdin, os.Stdout); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		_, _ = fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		return true, 1
 	}
 	return true, 0
@@ -41,13 +41,14 @@ func serve(name, address string, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	tell := func(what string, shard int) { _, _ = fmt.Fprintln(stdout, what, shard, time.Now().UnixNano()) } // who does not listen any more need not know
 	worked := make(chan struct{})
 	go func() {
 		defer close(worked)
 		_ = member.Lead(ctx, func(ctx context.Context, shard int, _ leadership.Term) error { // returns when the member is closed
-			fmt.Fprintf(stdout, "begin %d %d\n", shard, time.Now().UnixNano())
+			tell("begin", shard)
 			<-ctx.Done() // here the real work is done, until it has to stop
-			fmt.Fprintf(stdout, "end %d %d\n", shard, time.Now().UnixNano())
+			tell("end", shard)
 			return nil
 		})
 	}()

@@ -63,7 +63,7 @@ func show(ctx context.Context, out *log.Logger) error {
 	}()
 	begin := func(names ...string) error {
 		for _, name := range names {
-			p, err := launch(name, address, record)
+			p, err := launch(ctx, name, address, record)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -21,12 +22,12 @@ type process struct {
 }
 
 // launch starts one, and records what it leads.
-func launch(name, address string, record *record) (*process, error) {
+func launch(ctx context.Context, name, address string, record *record) (*process, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	p := &process{name: name, cmd: exec.Command(program), record: record}
+	p := &process{name: name, cmd: exec.CommandContext(context.WithoutCancel(ctx), program), record: record}
 	p.cmd.Env = append(os.Environ(), envName+"="+name, envEtcd+"="+address)
 	p.cmd.Stderr = os.Stderr
 	stdin, err := p.cmd.StdinPipe()

@@ -151,10 +151,10 @@ func TestManySignsAreRemovedTogether(t *testing.T) {
 			defer mu.Unlock()
 			requests++
 			key := strings.TrimPrefix(r.URL.Path, "/v1/kv/")
-			switch {
-			case r.Method == http.MethodGet:
+			switch r.Method {
+			case http.MethodGet:
 				answer{index: "20", body: []api.KVPair{{Key: key, ModifyIndex: signs[key], Value: voteOf("")}}}.write(w)
-			case r.Method == http.MethodDelete:
+			case http.MethodDelete:
 				delete(signs, key)
 				answer{body: "true"}.write(w)
 			default:
