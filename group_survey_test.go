@@ -3,6 +3,7 @@ package leadership_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,15 +38,27 @@ func (s lowlySession) Campaign(ctx context.Context, key string, value []byte) (l
 	return seen, err
 }
 
-// terse is a backend that names no key in a survey that is nobody's, as where it was nobody's before as well; and whose watch hangs.
-type terse struct{ *tally }
+// terse is a backend that names no key in a survey that is nobody's and was so at the last one; and whose watch hangs.
+type terse struct {
+	*tally
+	held map[string]bool // at the last survey
+	mu   *sync.Mutex
+}
 
 func (b terse) Survey(ctx context.Context, keys []string, since uint64) (map[string]uint64, uint64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	changed, revision, err := b.tally.Survey(ctx, keys, since)
-	for key := range changed {
-		if seen, err := b.Backend.Observe(ctx, key); err == nil && seen.Holder.Session == "" {
-			delete(changed, key)
+	for _, key := range keys {
+		seen, err := b.Backend.Observe(ctx, key)
+		if err != nil {
+			return nil, 0, err
 		}
+		if held := seen.Holder.Session != ""; held || b.held[key] {
+			b.held[key] = held
+			continue
+		}
+		delete(changed, key)
 	}
 	return changed, revision, err
 }
@@ -57,14 +70,17 @@ func (b terse) Await(ctx context.Context, _ leadership.Session, _ []string, sinc
 func TestAKeyThatWasTakenAndDeletedBetweenTwoSurveysIsNotTakenForHeld(t *testing.T) {
 	bubble(t, "P6: though no survey names it, and no watch tells of it", func(t *testing.T, store *memory.Store) {
 		c := assemble(t, store, "a", 3, func(f *leadership.ClusterFactory, _ *leadership.Config) {
-			f.Wrap(func(_ leadership.Config, b leadership.Backend) leadership.Backend { return terse{b.(*tally)} })
+			f.Wrap(func(_ leadership.Config, b leadership.Backend) leadership.Backend {
+				return terse{b.(*tally), make(map[string]bool), new(sync.Mutex)}
+			})
 		})
 		m := c.Members()[1]
 		if err := m.StandDown(t.Context(), time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		for !m.IsLeader() {
-			time.Sleep(time.Millisecond)
+		time.Sleep(time.Minute - time.Millisecond)
+		for store.Holder("services/service-1/leader").Session == "" {
+			time.Sleep(50 * time.Microsecond)
 		}
 		store.DeleteKey("services/service-1/leader") // an operator
 		time.Sleep(15 * time.Second)
