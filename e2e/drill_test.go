@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"flag"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +16,10 @@ import (
 
 func TestMain(m *testing.M) {
 	drill.Candidate() // the candidates of a drill are this program, too
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(3, runtime.GOMAXPROCS(0)))); err != nil { // they wait, most of the time
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 

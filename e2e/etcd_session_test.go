@@ -118,11 +118,14 @@ func TestEtcdSessions(t *testing.T) {
 		if err := store.destroySession(etcdSoon(t), waiter.ID()); err != nil {
 			t.Fatal(err)
 		}
-		if err := etcdReturns(t, watch, "the waiter's lease was revoked"); err != nil {
-			t.Errorf("the watch: %v", err)
+		if err := waiter.Renew(etcdSoon(t)); !errors.Is(err, leadership.ErrSessionLost) {
+			t.Errorf("the renewal: %v", err)
 		}
 		if err := leader.Resign(etcdSoon(t), "revoked", nil); err != nil {
 			t.Fatal(err)
+		}
+		if err := etcdReturns(t, watch, "the leader resigned"); err != nil {
+			t.Errorf("the watch: %v", err)
 		}
 		if o, err := waiter.Campaign(etcdSoon(t), "revoked", etcdVote(waiter)); !errors.Is(err, leadership.ErrSessionLost) {
 			t.Errorf("campaign with a dead lease: %+v, %v", o, err)
