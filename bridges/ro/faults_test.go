@@ -180,10 +180,9 @@ var fatal = map[string]struct {
 	"Delay before an observer that does not return": {"stopped", func() {
 		s := ro.NewPublishSubject[int]()
 		ro.Delay[int](time.Millisecond)(s).Subscribe(ro.OnNext(func(int) { select {} }))
-		s.Next(1)
-		s.Next(2)
-		time.Sleep(50 * time.Millisecond) // the process is to stop by itself: ro's own timer has to run
-		s.Next(3)
+		for { // until the second value is due, too, and everybody waits for it
+			s.Next(1)
+		}
 	}},
 	"a panic in Future": {"panic: oh", func() {
 		ro.Future(func() (int, error) { panic("oh") }).Subscribe(ro.NoopObserver[int]()).Wait()
