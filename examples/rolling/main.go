@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/leadership-go/leadership/examples/internal/localetcd"
+	"github.com/leadership-go/leadership/examples/internal/pause"
 )
 
 const (
@@ -77,7 +78,7 @@ func show(ctx context.Context, out *log.Logger) error {
 
 	var longest time.Duration
 	for n := range restarts {
-		if err := pause(ctx, release); err != nil {
+		if err := pause.For(ctx, release); err != nil {
 			return err
 		}
 		if err := running[leader].stop(); err != nil { // returns when its work has, and the next one may begin
@@ -104,16 +105,4 @@ func show(ctx context.Context, out *log.Logger) error {
 	}
 	out.Printf("%d restarts of the leader, never two at work, nobody for at most %v", restarts, longest.Round(10*time.Microsecond))
 	return nil
-}
-
-// pause waits for d or the end of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/leadership-go/leadership/examples/internal/localetcd"
+	"github.com/leadership-go/leadership/examples/internal/pause"
 )
 
 const (
@@ -93,7 +94,7 @@ func show(ctx context.Context, out *log.Logger) error {
 			return fmt.Errorf("after %q: %w", act.what, err)
 		}
 		out.Printf("%d shards moved, the last after %.1f s: %s", record.count()-moved, time.Since(began).Seconds(), record.shares())
-		if err := pause(ctx, calm); err != nil {
+		if err := pause.For(ctx, calm); err != nil {
 			return err
 		}
 	}
@@ -103,16 +104,4 @@ func show(ctx context.Context, out *log.Logger) error {
 	record.draw(out)
 	out.Printf("%d shards, 3 processes, never one led twice", shards)
 	return nil
-}
-
-// pause waits for d or the end of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
