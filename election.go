@@ -440,6 +440,9 @@ func (m *machine) leave() {
 func (m *machine) resign(heir Vote, again bool) {
 	switch m.phase {
 	case phaseLeading:
+		if again && m.draining != nil { // what the user asked for counts
+			return
+		}
 		m.again = again
 		if heir != (Vote{}) { // a resignation while work returns does not take it back
 			m.heir = heir

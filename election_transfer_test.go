@@ -55,6 +55,32 @@ func TestTransfer(t *testing.T) {
 				d.t.Errorf("heir %q", got)
 			}
 		}},
+		{"who makes way while it waits for work to resign, as it was told to, resigns as it was told to", nil, func(d *script) {
+			d.elected()
+			d.busy = true
+			d.resign()
+			d.do(input{kind: inResign, heir: Vote{SessionID: "s7"}, again: true})
+			d.busy = false
+			d.at(1)
+			if got := heir(d); got != "" {
+				d.t.Errorf("heir %q", got)
+			}
+			d.answer(opRelease, reply{})
+			d.at(5)
+			d.expectAsks(false, opOpen) // a vote period later
+			d.at(20)
+			d.expectAsks(true, opOpen)
+		}},
+		{"who makes way stands again at once", nil, func(d *script) {
+			d.elected()
+			d.do(input{kind: inResign, heir: Vote{SessionID: "s7"}, again: true})
+			if got := heir(d); got != "s7" {
+				d.t.Errorf("heir %q", got)
+			}
+			d.answer(opRelease, reply{})
+			d.at(2) // not a vote period later
+			d.expectAsks(true, opOpen)
+		}},
 		{"the heir of one term is not that of the next", nil, func(d *script) {
 			d.elected()
 			d.transfer()

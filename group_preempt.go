@@ -2,6 +2,7 @@ package leadership
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -16,9 +17,9 @@ func (d *desk) watchBetter(ctx context.Context) {
 		}
 		alike.pending = false
 		for i, m := range d.members {
-			heir, answered := rivals[i].look(ctx, m)
-			if !answered || ctx.Err() != nil { // the others would fail as slowly
-				alike.pending = true
+			heir, err := rivals[i].look(ctx, m)
+			alike.pending = alike.pending || err != nil
+			if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) { // the others would fail as slowly
 				return
 			}
 			alike.pending = alike.pending || heir != (Vote{}) || rivals[i].vote != (Vote{})
@@ -54,7 +55,7 @@ func (l *lookout) due(ctx context.Context, d *desk) bool {
 	defer cancel()
 	candidates, err := d.backend.Candidates(ctx, d.members[i].key)
 	if err != nil {
-		return false
+		return !errors.Is(err, context.DeadlineExceeded) // each member looks for itself, and tells
 	}
 	var ids []string
 	for _, c := range candidates {

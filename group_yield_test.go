@@ -88,3 +88,33 @@ func TestGroupGivesAClaimOn(t *testing.T) {
 		})
 	}
 }
+
+func TestGroupMakesWay(t *testing.T) {
+	bubble(t, "a key about which nobody can be asked holds up no other", func(t *testing.T, store *memory.Store) {
+		preempts := func(_ *leadership.ClusterFactory, cfg *leadership.Config) { cfg.Election.Preempt = 20 * time.Second }
+		denied := func(f *leadership.ClusterFactory, _ *leadership.Config) {
+			f.Wrap(func(_ leadership.Config, b leadership.Backend) leadership.Backend {
+				return secretive{b.(*tally), "services/service-0/leader"}
+			})
+		}
+		low := assemble(t, store, "low", 6, goesBy(1), preempts, denied)
+		low.wantLeads(t, 6)
+		high := assemble(t, store, "high", 6, goesBy(3), preempts)
+		time.Sleep(2 * time.Minute)
+		high.wantLeads(t, 5)
+		low.wantLeads(t, 1)
+	})
+}
+
+// secretive tells of one key not who stands for it.
+type secretive struct {
+	*tally
+	key string
+}
+
+func (b secretive) Candidates(ctx context.Context, key string) ([]leadership.Candidate, error) {
+	if key == b.key {
+		return nil, leadership.ErrDenied
+	}
+	return b.tally.Candidates(ctx, key)
+}

@@ -13,28 +13,28 @@ type rival struct {
 	token uint64        // of the term in which it was
 }
 
-// look reads who stands, and returns whom the member is to make way for: who has been better for election.preempt; the zero Vote for nobody. What fails, which answered tells, is tried again at the
+// look reads who stands, and returns whom the member is to make way for: who has been better for election.preempt; the zero Vote for nobody. What fails is told, and tried again at the
 // next look.
-func (r *rival) look(ctx context.Context, m *Member) (heir Vote, answered bool) {
+func (r *rival) look(ctx context.Context, m *Member) (heir Vote, err error) {
 	t := m.term.Load()
 	if t == nil || !t.valid() || t.work.Err() != nil { // does not lead, or is about to resign
 		r.vote = Vote{}
-		return Vote{}, true
+		return Vote{}, nil
 	}
 	began := m.clock.now().mono
 	best, err := m.lookForBetter(ctx, t.session)
 	switch {
 	case err != nil:
 		m.log.write("Failed to look for a better candidate", slog.Any(attrError, err))
-		return Vote{}, false
+		return Vote{}, err
 	case best != r.vote, t.token != r.token:
 		r.vote, r.since, r.token = best, m.clock.now().mono, t.token
 	case best != (Vote{}) && began-r.since >= m.config.Election.Preempt && t.work.Err() == nil:
 		m.log.write("Makes way", slog.String(attrHolder, best.SessionID), slog.Uint64(attrTerm, t.token))
 		r.vote = Vote{}
-		return best, true
+		return best, nil
 	}
-	return Vote{}, true
+	return Vote{}, nil
 }
 
 // preempts reports whether the member makes way for better candidates.

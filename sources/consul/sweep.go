@@ -99,15 +99,18 @@ func (s *session) sweepSome(ctx context.Context, keys []string, all map[string]s
 		}
 		ops = there
 	}
+	var failed error
 	left := s.left()
 	for _, key := range keys {
-		if sign, there := left[key]; there {
-			if err := s.swept(key, s.sweep(ctx, key, sign, false)); err != nil {
-				return err
-			}
+		sign, there := left[key]
+		if !there {
+			continue
+		}
+		if err := s.swept(key, s.sweep(ctx, key, sign, false)); failed == nil { // the others may still go
+			failed = err
 		}
 	}
-	return nil
+	return failed
 }
 
 // removeSome carries out deletions together or not at all, and says which of them have nothing to delete any more.

@@ -61,8 +61,8 @@ func (a *api) profiles(ctx context.Context, key string) (map[string]leadership.P
 // passBatch bounds how many candidates one transaction passes over: a server takes 128 operations in one.
 const passBatch = 60
 
-// Transfer deletes the keys of those who stand between the own one and the heir's, which find out by their watches and stand again behind
-// it, and in the same transaction its own, as Resign does. Until then this session holds the key: each transaction makes sure of it.
+// Transfer deletes the keys of those who stand between the own one and the heir's, which find out by their watches, as the one ahead of each goes, too, and stand again behind
+// it (where it ends half-way, the first of them finds out with its next read), and in the same transaction its own, as Resign does. Until then this session holds the key: each transaction makes sure of it.
 //
 // Only members are passed over: another client may not look at its own key again, and would take the key for its own once those before
 // it are gone.
