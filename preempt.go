@@ -17,7 +17,7 @@ type rival struct {
 // next look.
 func (r *rival) look(ctx context.Context, m *Member) (heir Vote, err error) {
 	t := m.term.Load()
-	if t == nil || !t.valid() || t.work.Err() != nil { // does not lead, or is about to resign
+	if !t.goesOn() {
 		r.vote = Vote{}
 		return Vote{}, nil
 	}
@@ -36,6 +36,9 @@ func (r *rival) look(ctx context.Context, m *Member) (heir Vote, err error) {
 	}
 	return Vote{}, nil
 }
+
+// goesOn reports whether the term holds, and is not about to be given up.
+func (t *term) goesOn() bool { return t != nil && t.valid() && t.work.Err() == nil }
 
 // preempts reports whether the member makes way for better candidates.
 func (m *Member) preempts() bool { return m.strategy != nil && m.config.Election.Preempt > 0 }
